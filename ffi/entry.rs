@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The exported functions, and the table of callbacks that C drivers pass.
+//!
+//! C header: `include/linux/hmm_migrate.h`; the exports themselves are in `export.c`.
+
+use crate::mm::{
+    call::{
+        Call,
+        Fault,
+        MigrateOps,
+        Place,
+        Policy, //
+    },
+    raw,
+    scratch::{
+        Scratch,
+        Short,
+        Words, //
+    },
+    task,
+    vma::{
+        Access,
+        VmaRange, //
+    },
+    word::{
+        Outcome,
+        PfnWord,
+        Reason, //
+    },
+    PAGE_SHIFT,
+};
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    error::from_result,
+    ffi::{
+        c_int,
+        c_ulong,
+        c_void, //
+    },
+    mm::virt::VmaRef,
+    prelude::*, //
+};
+
+type Callback = unsafe extern "C" fn(
+    vma: *mut bindings::vm_area_struct,
+    start: c_ulong,
+    end: c_ulong,
+    pfns: *mut raw::hmm_pfn_t,
+    private: *mut c_void,
+);
+
+/// A C driver's table of callbacks.
+struct COps {
+    alloc_and_copy: Callback,
+    finalize_and_map: Callback,
+    private: *mut c_void,
+}
+
+impl COps {
+    fn call(&self, callback: Callback, place: &Place<'_>, words: &mut [PfnWord]) {
+        let (vma, start, end) = match place {
+            Place::Vma(window) => (window.range().vma(), window.start(), window.end()),
+            Place::Device { first, pages } => (
+                core::ptr::null_mut(),
+                first << PAGE_SHIFT,
+                (first + pages) << PAGE_SHIFT,
+            ),
+        };
+        // SAFETY: The caller of the exported function promises callbacks that may be called so;
+        // `PfnWord` has the layout of `hmm_pfn_t`, and there is one for each page.
+        unsafe { callback(vma, start, end, words.as_mut_ptr().cast(), self.private) };
+    }
+}
+
+// SAFETY: The header makes it the driver's duty; what it writes is checked all the same.
+unsafe impl MigrateOps for COps {
+    fn alloc_and_copy(&self, place: &Place<'_>, words: &mut [PfnWord]) {
+        self.call(self.alloc_and_copy, place, words);
+    }
+
+    fn finalize_and_map(&self, place: &Place<'_>, words: &mut [PfnWord]) {
+        self.call(self.finalize_and_map, place, words);
+    }
+}
+
+/// Reads a driver's table.
+///
+/// # Safety
+///
+/// `ops` is NULL or points to a valid table.
+unsafe fn read_ops(
+    ops: *const raw::hmm_migrate_ops,
+    private: *mut c_void,
+) -> Result<(COps, Policy)> {
+    // SAFETY: The caller's promise.
+    let ops = unsafe { ops.as_ref() }.ok_or(EINVAL)?;
+    let driver = COps {
+        alloc_and_copy: ops.alloc_and_copy.ok_or(EINVAL)?,
+        finalize_and_map: ops.finalize_and_map.ok_or(EINVAL)?,
+        private,
+    };
+    Ok((driver, Policy::new(ops.flags, ops.owner)?))
+}
+
+/// A caller's words.
+///
+/// # Safety
+///
+/// `pfns` points to as many words as the range has pages, which nobody else uses for `'a`.
+unsafe fn caller_words<'a>(pfns: NonNull<raw::hmm_pfn_t>, pages: usize) -> Words<'a> {
+    // SAFETY: The caller's promise; every value is a word.
+    Words::Caller(unsafe { core::slice::from_raw_parts_mut(pfns.as_ptr().cast(), pages) })
+}
+
+/// Counts what became of pages, for the caller.
+#[derive(Default)]
+struct Tally {
+    migrated: usize,
+    left: [usize; Reason::COUNT],
+}
+
+impl Tally {
+    fn add(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Moved => self.migrated += 1,
+                Outcome::Left(reason) => {
+                    if let Some(count) = self.left.get_mut(*reason as usize) {
+                        *count += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes the counts.
+    ///
+    /// # Safety
+    ///
+    /// `result` is NULL or may be written.
+    unsafe fn write(&self, result: *mut raw::hmm_migrate_result) {
+        // SAFETY: The caller's promise.
+        if let Some(result) = unsafe { result.as_mut() } {
+            result.migrated = self.migrated;
+            result.left = self.left;
+        }
+    }
+}
+
+/// Moves the memory behind a range of addresses: the interface of 2016.
+///
+/// # Safety
+///
+/// As for [`hmm_migrate_range`].
+#[no_mangle]
+pub(crate) unsafe extern "C" fn hmm_vma_migrate(
+    ops: *const raw::hmm_migrate_ops,
+    vma: *mut bindings::vm_area_struct,
+    start: c_ulong,
+    end: c_ulong,
+    pfns: *mut raw::hmm_pfn_t,
+    private: *mut c_void,
+) -> c_int {
+    // SAFETY: The caller's promise.
+    unsafe { hmm_migrate_range(ops, vma, start, end, pfns, private, core::ptr::null_mut()) }
+}
+
+/// Moves the memory behind a range of addresses, and says what became of it.
+///
+/// # Safety
+///
+/// Each pointer is NULL or valid; `pfns` has one word for each page. The mmap lock of the area is
+/// held for reading and its mm is pinned. `ops` keeps the contract of [`MigrateOps`].
+#[no_mangle]
+pub(crate) unsafe extern "C" fn hmm_migrate_range(
+    ops: *const raw::hmm_migrate_ops,
+    vma: *mut bindings::vm_area_struct,
+    start: c_ulong,
+    end: c_ulong,
+    pfns: *mut raw::hmm_pfn_t,
+    private: *mut c_void,
+    result: *mut raw::hmm_migrate_result,
+) -> c_int {
+    let mut tally = Tally::default();
+    let mut work = || -> Result {
+        // SAFETY: The caller's promise.
+        let (driver, policy) = unsafe { read_ops(ops, private) }?;
+        let vma = NonNull::new(vma).ok_or(EINVAL)?;
+        let pfns = NonNull::new(pfns).ok_or(EINVAL)?;
+        // SAFETY: The caller holds the lock of the area.
+        let vma = unsafe { VmaRef::from_raw(vma.as_ptr()) };
+        let range = VmaRange::new(vma, start, end, Access::Readable)?;
+
+        let pages = (end - start) >> PAGE_SHIFT;
+        // SAFETY: The caller's promise.
+        let words = unsafe { caller_words(pfns, pages) };
+        let mut short = Short::new();
+        let mut scratch = Scratch::new(&mut short, pages, words);
+        let call = Call::new(policy, None);
+        crate::migrate_range(&call, &driver, &mut scratch, &range, |outcomes| {
+            tally.add(outcomes)
+        })
+    };
+    let error = from_result(|| work().map(|()| 0));
+    // SAFETY: The caller's promise.
+    unsafe { tally.write(result) };
+    error
+}
+
+/// Brings the page back on which the CPU waits, and the range around it.
+///
+/// # Safety
+///
+/// To be called only by the `migrate_to_ram` of a device, with its `vmf`. Each other pointer is
+/// NULL or valid; `pfns`, unless NULL, has one word for each page. `ops` keeps the contract of
+/// [`MigrateOps`].
+#[no_mangle]
+pub(crate) unsafe extern "C" fn hmm_migrate_fault(
+    ops: *const raw::hmm_migrate_ops,
+    vmf: *mut bindings::vm_fault,
+    start: c_ulong,
+    end: c_ulong,
+    pfns: *mut raw::hmm_pfn_t,
+    private: *mut c_void,
+    result: *mut raw::hmm_migrate_result,
+) -> bindings::vm_fault_t {
+    const SIGBUS: bindings::vm_fault_t = bindings::vm_fault_reason_VM_FAULT_SIGBUS;
+    let mut tally = Tally::default();
+    let mut work = || -> Result<bindings::vm_fault_t> {
+        // SAFETY: The caller's promise.
+        let (driver, policy) = unsafe { read_ops(ops, private) }?;
+        // SAFETY: The caller's promise.
+        let vmf = unsafe { vmf.as_ref() }.ok_or(EINVAL)?;
+        let at = vmf.__bindgen_anon_1.address & !((1 << PAGE_SHIFT) - 1);
+        // SAFETY: The fault handler holds the mmap lock.
+        let vma = unsafe { VmaRef::from_raw(vmf.__bindgen_anon_1.vma) };
+        let (first, last) = (start.max(vma.start()), end.min(vma.end()));
+        let range = VmaRange::new(vma, first, last, Access::Any)?;
+        if !(first..last).contains(&at) {
+            return Err(EINVAL);
+        }
+
+        let table = range.around(at, usize::MAX);
+        let mut short = Short::new();
+        let words = match NonNull::new(pfns) {
+            // SAFETY: The caller's array is for [start, end), of which this is the part that
+            // begins with the window.
+            Some(pfns) => unsafe {
+                caller_words(pfns.add((table.start() - start) >> PAGE_SHIFT), table.pages())
+            },
+            None => Words::Own,
+        };
+        let mut scratch = Scratch::new(&mut short, table.pages(), words);
+        let window = range.around(at, scratch.window_pages());
+        let offset = (window.start() - table.start()) >> PAGE_SHIFT;
+        // SAFETY: The fault handler has locked and referenced the page, until we return.
+        let fault = unsafe { Fault::new(vmf.page, at) };
+        let call = Call::new(policy, Some(fault));
+
+        let outcomes =
+            crate::migrate_window(&call, &driver, &mut scratch, offset, Place::Vma(window));
+        tally.add(outcomes);
+        Ok(match outcomes.get(window.index(at)) {
+            Some(Outcome::Left(Reason::Declined)) => fault_of_errno(call.fault_errno()),
+            Some(Outcome::Left(Reason::BadDestination | Reason::Foreign)) => SIGBUS,
+            Some(Outcome::Left(Reason::Pinned | Reason::Partial | Reason::NotMapped)) => {
+                // Whoever holds the reference has to run before the access is repeated.
+                task::give_way();
+                0
+            }
+            _ => 0,
+        })
+    };
+    let fault = work().unwrap_or(SIGBUS);
+    // SAFETY: The caller's promise.
+    unsafe { tally.write(result) };
+    fault
+}
+
+/// What becomes of a CPU's access to a page that the driver has left on the device.
+fn fault_of_errno(errno: i32) -> bindings::vm_fault_t {
+    const ENOMEM: i32 = bindings::ENOMEM as i32;
+    const EHWPOISON: i32 = bindings::EHWPOISON as i32;
+
+    match errno {
+        ENOMEM => bindings::vm_fault_reason_VM_FAULT_OOM,
+        EHWPOISON => bindings::vm_fault_reason_VM_FAULT_HWPOISON,
+        _ => bindings::vm_fault_reason_VM_FAULT_SIGBUS,
+    }
+}
+
+/// Moves device memory away by frame numbers that follow each other, wherever it is mapped.
+///
+/// # Safety
+///
+/// Each pointer is NULL or valid; `pfns`, unless NULL, has one word for each page. `ops` keeps the
+/// contract of [`MigrateOps`]. The device stays for the time of the call.
+#[no_mangle]
+pub(crate) unsafe extern "C" fn hmm_migrate_device_range(
+    ops: *const raw::hmm_migrate_ops,
+    first_pfn: c_ulong,
+    npages: c_ulong,
+    pfns: *mut raw::hmm_pfn_t,
+    private: *mut c_void,
+    result: *mut raw::hmm_migrate_result,
+) -> c_int {
+    let source = move |index| PfnWord::offer(first_pfn + index, 0);
+    let words = match NonNull::new(pfns) {
+        // SAFETY: The caller's promise.
+        Some(pfns) => unsafe { caller_words(pfns, npages) },
+        None => Words::Own,
+    };
+    let fits = first_pfn.checked_add(npages).is_some_and(|end| end <= PfnWord::MAX_PFN);
+    // SAFETY: The caller's promise.
+    unsafe { migrate_device(ops, npages, words, private, result, Some(&source), fits) }
+}
+
+/// Moves device memory away by a list of frame numbers, wherever it is mapped.
+///
+/// Each word that is VALID has the number of a page to be moved.
+///
+/// # Safety
+///
+/// As for [`hmm_migrate_device_range`].
+#[no_mangle]
+pub(crate) unsafe extern "C" fn hmm_migrate_device_pfns(
+    ops: *const raw::hmm_migrate_ops,
+    pfns: *mut raw::hmm_pfn_t,
+    npages: c_ulong,
+    private: *mut c_void,
+    result: *mut raw::hmm_migrate_result,
+) -> c_int {
+    let (words, fits) = match NonNull::new(pfns) {
+        // SAFETY: The caller's promise.
+        Some(pfns) => (unsafe { caller_words(pfns, npages) }, true),
+        None => (Words::Own, false),
+    };
+    // SAFETY: The caller's promise.
+    unsafe { migrate_device(ops, npages, words, private, result, None, fits) }
+}
+
+/// What the two functions above have in common.
+///
+/// # Safety
+///
+/// As for them.
+unsafe fn migrate_device(
+    ops: *const raw::hmm_migrate_ops,
+    npages: usize,
+    words: Words<'_>,
+    private: *mut c_void,
+    result: *mut raw::hmm_migrate_result,
+    source: Option<&dyn Fn(usize) -> PfnWord>,
+    fits: bool,
+) -> c_int {
+    let mut tally = Tally::default();
+    let error = from_result(|| {
+        // SAFETY: The caller's promise.
+        let (driver, policy) = unsafe { read_ops(ops, private) }?;
+        if npages == 0 || !fits {
+            return Err(EINVAL);
+        }
+        let mut short = Short::new();
+        let mut scratch = Scratch::new(&mut short, npages, words);
+        let call = Call::new(policy, None);
+        crate::migrate_device(&call, &driver, &mut scratch, npages, source, |outcomes| {
+            tally.add(outcomes)
+        })?;
+        Ok(0)
+    });
+    // SAFETY: The caller's promise.
+    unsafe { tally.write(result) };
+    error
+}

@@ -1,0 +1,813 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Inline functions and macros of the kernel as functions that Rust can call.
+ * Each is one expression: no loop, no policy. Where
+ * CONFIG_RUST_INLINE_HELPERS is on they are linked into the module as
+ * bitcode and inlined, else they are an object of their own.
+ */
+
+#include "bindings.h"
+
+#ifdef __BINDGEN__
+/* Bindgen passes inline functions over. */
+#define __helper
+#elif defined(CONFIG_RUST_INLINE_HELPERS)
+#define __helper __always_inline
+#else
+#define __helper
+#endif
+
+/* Walking down to a page table. */
+
+__helper pgd_t *hmm_raw_pgd_offset(struct mm_struct *mm, unsigned long addr)
+{
+	return pgd_offset(mm, addr);
+}
+
+__helper bool hmm_raw_pgd_present(pgd_t *pgd)
+{
+	return pgd_present(pgdp_get(pgd));
+}
+
+__helper p4d_t *hmm_raw_p4d_offset(pgd_t *pgd, unsigned long addr)
+{
+	return p4d_offset(pgd, addr);
+}
+
+__helper bool hmm_raw_p4d_present(p4d_t *p4d)
+{
+	return p4d_present(p4dp_get(p4d));
+}
+
+__helper pud_t *hmm_raw_pud_offset(p4d_t *p4d, unsigned long addr)
+{
+	return pud_offset(p4d, addr);
+}
+
+__helper bool hmm_raw_pud_none(pud_t *pud)
+{
+	return pud_none(pudp_get(pud));
+}
+
+__helper bool hmm_raw_pud_is_table(pud_t *pud)
+{
+	return pud_present(pudp_get(pud)) && !pud_leaf(pudp_get(pud));
+}
+
+__helper pmd_t *hmm_raw_pmd_offset(pud_t *pud, unsigned long addr)
+{
+	return pmd_offset(pud, addr);
+}
+
+__helper pmd_t hmm_raw_pmdp_get_lockless(pmd_t *pmd)
+{
+	return pmdp_get_lockless(pmd);
+}
+
+__helper pmd_t hmm_raw_pmdp_get(pmd_t *pmd)
+{
+	return pmdp_get(pmd);
+}
+
+__helper bool hmm_raw_pmd_none(pmd_t pmd)
+{
+	return pmd_none(pmd);
+}
+
+__helper bool hmm_raw_pmd_present(pmd_t pmd)
+{
+	return pmd_present(pmd);
+}
+
+__helper bool hmm_raw_pmd_leaf(pmd_t pmd)
+{
+	return pmd_leaf(pmd);
+}
+
+__helper bool hmm_raw_pmd_trans_huge(pmd_t pmd)
+{
+	return pmd_trans_huge(pmd);
+}
+
+__helper bool hmm_raw_is_huge_zero_pmd(pmd_t pmd)
+{
+	return is_huge_zero_pmd(pmd);
+}
+
+__helper struct page *hmm_raw_pmd_page(pmd_t pmd)
+{
+	return pmd_page(pmd);
+}
+
+__helper softleaf_t hmm_raw_softleaf_from_pmd(pmd_t pmd)
+{
+	return softleaf_from_pmd(pmd);
+}
+
+__helper spinlock_t *hmm_raw_pmd_lock(struct mm_struct *mm, pmd_t *pmd)
+{
+	return pmd_lock(mm, pmd);
+}
+
+__helper void hmm_raw_spin_unlock(spinlock_t *lock)
+{
+	spin_unlock(lock);
+}
+
+__helper void hmm_raw_split_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd,
+				     unsigned long addr)
+{
+	split_huge_pmd(vma, pmd, addr);
+}
+
+__helper p4d_t *hmm_raw_p4d_alloc(struct mm_struct *mm, pgd_t *pgd,
+				  unsigned long addr)
+{
+	return p4d_alloc(mm, pgd, addr);
+}
+
+__helper pud_t *hmm_raw_pud_alloc(struct mm_struct *mm, p4d_t *p4d,
+				  unsigned long addr)
+{
+	return pud_alloc(mm, p4d, addr);
+}
+
+__helper pmd_t *hmm_raw_pmd_alloc(struct mm_struct *mm, pud_t *pud,
+				  unsigned long addr)
+{
+	return pmd_alloc(mm, pud, addr);
+}
+
+__helper int hmm_raw_pte_alloc(struct mm_struct *mm, pmd_t *pmd)
+{
+	return pte_alloc(mm, pmd);
+}
+
+/* A page table and its entries. */
+
+__helper pte_t *hmm_raw_pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmd,
+					    unsigned long addr,
+					    spinlock_t **ptl)
+{
+	return pte_offset_map_lock(mm, pmd, addr, ptl);
+}
+
+__helper void hmm_raw_pte_unmap_unlock(pte_t *pte, spinlock_t *ptl)
+{
+	pte_unmap_unlock(pte, ptl);
+}
+
+__helper void hmm_raw_lazy_mmu_mode_enable(void)
+{
+	lazy_mmu_mode_enable();
+}
+
+__helper void hmm_raw_lazy_mmu_mode_disable(void)
+{
+	lazy_mmu_mode_disable();
+}
+
+__helper void hmm_raw_flush_tlb_range(struct vm_area_struct *vma,
+				      unsigned long start, unsigned long end)
+{
+	flush_tlb_range(vma, start, end);
+}
+
+__helper void hmm_raw_flush_cache_page(struct vm_area_struct *vma,
+				       unsigned long addr, unsigned long pfn)
+{
+	flush_cache_page(vma, addr, pfn);
+}
+
+__helper pte_t hmm_raw_ptep_get(pte_t *ptep)
+{
+	return ptep_get(ptep);
+}
+
+__helper pte_t hmm_raw_ptep_get_and_clear(struct mm_struct *mm,
+					  unsigned long addr, pte_t *ptep)
+{
+	return ptep_get_and_clear(mm, addr, ptep);
+}
+
+__helper void hmm_raw_set_pte_at(struct mm_struct *mm, unsigned long addr,
+				 pte_t *ptep, pte_t pte)
+{
+	set_pte_at(mm, addr, ptep, pte);
+}
+
+__helper void hmm_raw_update_mmu_cache(struct vm_area_struct *vma,
+				       unsigned long addr, pte_t *ptep)
+{
+	update_mmu_cache(vma, addr, ptep);
+}
+
+__helper bool hmm_raw_pte_none(pte_t pte)
+{
+	return pte_none(pte);
+}
+
+__helper bool hmm_raw_pte_present(pte_t pte)
+{
+	return pte_present(pte);
+}
+
+__helper bool hmm_raw_pte_write(pte_t pte)
+{
+	return pte_write(pte);
+}
+
+__helper bool hmm_raw_pte_dirty(pte_t pte)
+{
+	return pte_dirty(pte);
+}
+
+__helper bool hmm_raw_pte_young(pte_t pte)
+{
+	return pte_young(pte);
+}
+
+__helper bool hmm_raw_pte_soft_dirty(pte_t pte)
+{
+	return pte_soft_dirty(pte);
+}
+
+__helper bool hmm_raw_pte_uffd(pte_t pte)
+{
+	return pte_uffd(pte);
+}
+
+__helper unsigned long hmm_raw_pte_pfn(pte_t pte)
+{
+	return pte_pfn(pte);
+}
+
+__helper bool hmm_raw_pte_swp_soft_dirty(pte_t pte)
+{
+	return pte_swp_soft_dirty(pte);
+}
+
+__helper bool hmm_raw_pte_swp_uffd(pte_t pte)
+{
+	return pte_swp_uffd(pte);
+}
+
+__helper pte_t hmm_raw_pte_swp_mksoft_dirty(pte_t pte)
+{
+	return pte_swp_mksoft_dirty(pte);
+}
+
+__helper pte_t hmm_raw_pte_swp_mkuffd(pte_t pte)
+{
+	return pte_swp_mkuffd(pte);
+}
+
+__helper pte_t hmm_raw_mk_pte(struct page *page, struct vm_area_struct *vma)
+{
+	return mk_pte(page, READ_ONCE(vma->vm_page_prot));
+}
+
+__helper pte_t hmm_raw_pte_mkold(pte_t pte)
+{
+	return pte_mkold(pte);
+}
+
+__helper pte_t hmm_raw_pte_mkdirty(pte_t pte)
+{
+	return pte_mkdirty(pte);
+}
+
+__helper pte_t hmm_raw_pte_mksoft_dirty(pte_t pte)
+{
+	return pte_mksoft_dirty(pte);
+}
+
+__helper pte_t hmm_raw_pte_clear_soft_dirty(pte_t pte)
+{
+	return pte_clear_soft_dirty(pte);
+}
+
+__helper pte_t hmm_raw_pte_mkwrite(pte_t pte, struct vm_area_struct *vma)
+{
+	return pte_mkwrite(pte, vma);
+}
+
+__helper pte_t hmm_raw_pte_mkuffd(pte_t pte)
+{
+	return pte_mkuffd(pte);
+}
+
+__helper pte_t hmm_raw_pte_mknone_protection(pte_t pte)
+{
+	return pte_modify(pte, PAGE_NONE);
+}
+
+__helper bool hmm_raw_is_zero_pfn(unsigned long pfn)
+{
+	return is_zero_pfn(pfn);
+}
+
+__helper struct page *hmm_raw_vm_normal_page(struct vm_area_struct *vma,
+					     unsigned long addr, pte_t pte)
+{
+	return vm_normal_page(vma, addr, pte);
+}
+
+/* Entries that are not present. */
+
+__helper softleaf_t hmm_raw_softleaf_from_pte(pte_t pte)
+{
+	return softleaf_from_pte(pte);
+}
+
+__helper pte_t hmm_raw_softleaf_to_pte(softleaf_t leaf)
+{
+	return softleaf_to_pte(leaf);
+}
+
+__helper unsigned long hmm_raw_softleaf_to_pfn(softleaf_t leaf)
+{
+	return softleaf_to_pfn(leaf);
+}
+
+__helper struct page *hmm_raw_softleaf_to_page(softleaf_t leaf)
+{
+	return softleaf_to_page(leaf);
+}
+
+__helper bool hmm_raw_softleaf_is_swap(softleaf_t leaf)
+{
+	return softleaf_is_swap(leaf);
+}
+
+__helper bool hmm_raw_softleaf_is_hwpoison(softleaf_t leaf)
+{
+	return softleaf_is_hwpoison(leaf);
+}
+
+__helper bool hmm_raw_softleaf_is_device_private(softleaf_t leaf)
+{
+	return softleaf_is_device_private(leaf);
+}
+
+__helper bool hmm_raw_softleaf_is_device_private_write(softleaf_t leaf)
+{
+	return softleaf_is_device_private_write(leaf);
+}
+
+__helper bool hmm_raw_softleaf_is_migration(softleaf_t leaf)
+{
+	return softleaf_is_migration(leaf);
+}
+
+__helper bool hmm_raw_softleaf_is_migration_write(softleaf_t leaf)
+{
+	return softleaf_is_migration_write(leaf);
+}
+
+__helper bool hmm_raw_softleaf_is_migration_read(softleaf_t leaf)
+{
+	return softleaf_is_migration_read(leaf);
+}
+
+__helper bool hmm_raw_softleaf_is_migration_young(softleaf_t leaf)
+{
+	return softleaf_is_migration_young(leaf);
+}
+
+__helper bool hmm_raw_softleaf_is_migration_dirty(softleaf_t leaf)
+{
+	return softleaf_is_migration_dirty(leaf);
+}
+
+__helper softleaf_t hmm_raw_make_readable_migration_entry(unsigned long pfn)
+{
+	return make_readable_migration_entry(pfn);
+}
+
+__helper softleaf_t
+hmm_raw_make_readable_exclusive_migration_entry(unsigned long pfn)
+{
+	return make_readable_exclusive_migration_entry(pfn);
+}
+
+__helper softleaf_t hmm_raw_make_writable_migration_entry(unsigned long pfn)
+{
+	return make_writable_migration_entry(pfn);
+}
+
+__helper softleaf_t hmm_raw_make_migration_entry_young(softleaf_t leaf)
+{
+	return make_migration_entry_young(leaf);
+}
+
+__helper softleaf_t hmm_raw_make_migration_entry_dirty(softleaf_t leaf)
+{
+	return make_migration_entry_dirty(leaf);
+}
+
+__helper softleaf_t
+hmm_raw_make_readable_device_private_entry(unsigned long pfn)
+{
+	return make_readable_device_private_entry(pfn);
+}
+
+__helper softleaf_t
+hmm_raw_make_writable_device_private_entry(unsigned long pfn)
+{
+	return make_writable_device_private_entry(pfn);
+}
+
+/* Pages and folios. */
+
+__helper bool hmm_raw_pfn_valid(unsigned long pfn)
+{
+	return pfn_valid(pfn);
+}
+
+__helper struct page *hmm_raw_pfn_to_page(unsigned long pfn)
+{
+	return pfn_to_page(pfn);
+}
+
+__helper unsigned long hmm_raw_folio_pfn(struct folio *folio)
+{
+	return folio_pfn(folio);
+}
+
+__helper struct folio *hmm_raw_page_folio(struct page *page)
+{
+	return page_folio(page);
+}
+
+__helper struct page *hmm_raw_folio_page(struct folio *folio, unsigned long n)
+{
+	return folio_page(folio, n);
+}
+
+__helper int hmm_raw_folio_ref_count(struct folio *folio)
+{
+	return folio_ref_count(folio);
+}
+
+__helper int hmm_raw_folio_expected_ref_count(struct folio *folio)
+{
+	return folio_expected_ref_count(folio);
+}
+
+__helper bool hmm_raw_folio_mapped(struct folio *folio)
+{
+	return folio_mapped(folio);
+}
+
+__helper bool hmm_raw_folio_has_mapping(struct folio *folio)
+{
+	return !!folio->mapping;
+}
+
+__helper bool hmm_raw_page_is_zone_device(struct page *page)
+{
+	return is_zone_device_page(page);
+}
+
+__helper bool hmm_raw_page_is_typed(struct page *page)
+{
+	return page_has_type(page) || PageReserved(page);
+}
+
+__helper bool hmm_raw_page_hwpoison(struct page *page)
+{
+	return PageHWPoison(page);
+}
+
+__helper bool hmm_raw_page_anon_exclusive(struct page *page)
+{
+	return PageAnonExclusive(page);
+}
+
+__helper bool hmm_raw_folio_test_anon(struct folio *folio)
+{
+	return folio_test_anon(folio);
+}
+
+__helper bool hmm_raw_folio_test_ksm(struct folio *folio)
+{
+	return folio_test_ksm(folio);
+}
+
+__helper bool hmm_raw_folio_test_large(struct folio *folio)
+{
+	return folio_test_large(folio);
+}
+
+__helper bool hmm_raw_folio_test_locked(struct folio *folio)
+{
+	return folio_test_locked(folio);
+}
+
+__helper bool hmm_raw_folio_test_lru(struct folio *folio)
+{
+	return folio_test_lru(folio);
+}
+
+__helper bool hmm_raw_folio_test_swapcache(struct folio *folio)
+{
+	return folio_test_swapcache(folio);
+}
+
+__helper bool hmm_raw_folio_test_writeback(struct folio *folio)
+{
+	return folio_test_writeback(folio);
+}
+
+__helper bool hmm_raw_folio_maybe_dma_pinned(struct folio *folio)
+{
+	return folio_maybe_dma_pinned(folio);
+}
+
+__helper bool hmm_raw_folio_is_zone_device(struct folio *folio)
+{
+	return folio_is_zone_device(folio);
+}
+
+__helper bool hmm_raw_folio_is_device_private(struct folio *folio)
+{
+	return folio_is_device_private(folio);
+}
+
+__helper bool hmm_raw_folio_is_device_coherent(struct folio *folio)
+{
+	return folio_is_device_coherent(folio);
+}
+
+__helper void *hmm_raw_folio_pgmap_owner(struct folio *folio)
+{
+	return page_pgmap(&folio->page)->owner;
+}
+
+__helper bool hmm_raw_folio_trylock(struct folio *folio)
+{
+	return folio_trylock(folio);
+}
+
+__helper void hmm_raw_folio_unlock(struct folio *folio)
+{
+	folio_unlock(folio);
+}
+
+__helper void hmm_raw_folio_get(struct folio *folio)
+{
+	folio_get(folio);
+}
+
+__helper bool hmm_raw_folio_try_get(struct folio *folio)
+{
+	return folio_try_get(folio);
+}
+
+__helper void hmm_raw_folio_put(struct folio *folio)
+{
+	folio_put(folio);
+}
+
+__helper void hmm_raw_folio_mark_dirty(struct folio *folio)
+{
+	folio_mark_dirty(folio);
+}
+
+__helper void hmm_raw_folio_mark_uptodate(struct folio *folio)
+{
+	__folio_mark_uptodate(folio);
+}
+
+__helper void hmm_raw_folio_set_swapbacked(struct folio *folio)
+{
+	folio_set_swapbacked(folio);
+}
+
+__helper bool hmm_raw_folio_free_swap(struct folio *folio)
+{
+	return folio_free_swap(folio);
+}
+
+__helper int hmm_raw_split_page(struct page *page)
+{
+	return split_huge_page_to_list_to_order(page, NULL, 0);
+}
+
+__helper int hmm_raw_folio_migrate_mapping(struct folio *dst,
+					   struct folio *src)
+{
+	return folio_migrate_mapping(folio_mapping(src), dst, src, 0);
+}
+
+__helper void hmm_raw_folio_migrate_flags(struct folio *dst, struct folio *src)
+{
+	folio_migrate_flags(dst, src);
+}
+
+/* The reverse mapping. */
+
+__helper bool hmm_raw_folio_try_share_anon_rmap_pte(struct folio *folio,
+						    struct page *page)
+{
+	return !folio_try_share_anon_rmap_pte(folio, page);
+}
+
+__helper void hmm_raw_folio_remove_rmap_pte(struct folio *folio,
+					    struct page *page,
+					    struct vm_area_struct *vma)
+{
+	folio_remove_rmap_pte(folio, page, vma);
+}
+
+__helper void hmm_raw_folio_add_anon_rmap_pte(struct folio *folio,
+					      struct page *page,
+					      struct vm_area_struct *vma,
+					      unsigned long addr,
+					      bool exclusive)
+{
+	folio_add_anon_rmap_pte(folio, page, vma, addr,
+				exclusive ? RMAP_EXCLUSIVE : RMAP_NONE);
+}
+
+__helper void hmm_raw_folio_add_new_anon_rmap(struct folio *folio,
+					      struct vm_area_struct *vma,
+					      unsigned long addr)
+{
+	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
+}
+
+__helper void hmm_raw_try_to_migrate(struct folio *folio)
+{
+	try_to_migrate(folio, TTU_BATCH_FLUSH);
+}
+
+__helper void hmm_raw_try_to_unmap_flush(void)
+{
+	try_to_unmap_flush();
+}
+
+__helper void hmm_raw_remove_migration_ptes(struct folio *src,
+					    struct folio *dst)
+{
+	remove_migration_ptes(src, dst, 0);
+}
+
+__helper int hmm_raw_anon_vma_prepare(struct vm_area_struct *vma)
+{
+	return anon_vma_prepare(vma);
+}
+
+__helper struct anon_vma *hmm_raw_folio_get_anon_vma(struct folio *folio)
+{
+	return folio_get_anon_vma(folio);
+}
+
+__helper void hmm_raw_put_anon_vma(struct anon_vma *anon_vma)
+{
+	put_anon_vma(anon_vma);
+}
+
+/* The LRU. */
+
+__helper bool hmm_raw_folio_isolate_lru(struct folio *folio)
+{
+	return folio_isolate_lru(folio);
+}
+
+__helper void hmm_raw_folio_add_lru(struct folio *folio)
+{
+	folio_add_lru(folio);
+}
+
+__helper void hmm_raw_folio_add_lru_vma(struct folio *folio,
+					struct vm_area_struct *vma)
+{
+	folio_add_lru_vma(folio, vma);
+}
+
+__helper void hmm_raw_lru_add_drain(void)
+{
+	lru_add_drain();
+}
+
+__helper void hmm_raw_lru_add_drain_all(void)
+{
+	lru_add_drain_all();
+}
+
+__helper void hmm_raw_mlock_drain_local(void)
+{
+	mlock_drain_local();
+}
+
+/* Address spaces and areas. */
+
+__helper void hmm_raw_mmap_assert_locked(struct mm_struct *mm)
+{
+	mmap_assert_locked(mm);
+}
+
+__helper bool hmm_raw_vma_is_hugetlb(struct vm_area_struct *vma)
+{
+	return is_vm_hugetlb_page(vma);
+}
+
+__helper bool hmm_raw_vma_is_dax(struct vm_area_struct *vma)
+{
+	return vma_is_dax(vma);
+}
+
+__helper bool hmm_raw_vma_is_secretmem(struct vm_area_struct *vma)
+{
+	return vma_is_secretmem(vma);
+}
+
+__helper bool hmm_raw_vma_is_anonymous(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma);
+}
+
+__helper bool hmm_raw_vma_is_mlocked(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_LOCKED;
+}
+
+__helper unsigned long hmm_raw_vma_special_flags(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & (VM_SPECIAL | VM_SHADOW_STACK);
+}
+
+__helper bool hmm_raw_userfaultfd_missing(struct vm_area_struct *vma)
+{
+	return userfaultfd_missing(vma);
+}
+
+__helper bool hmm_raw_userfaultfd_rwp(struct vm_area_struct *vma)
+{
+	return userfaultfd_rwp(vma);
+}
+
+__helper bool hmm_raw_check_stable_address_space(struct mm_struct *mm)
+{
+	return !check_stable_address_space(mm);
+}
+
+__helper void hmm_raw_add_anon_pages(struct mm_struct *mm, long pages)
+{
+	add_mm_counter(mm, MM_ANONPAGES, pages);
+}
+
+__helper int hmm_raw_mem_cgroup_charge(struct folio *folio,
+				       struct mm_struct *mm)
+{
+	return mem_cgroup_charge(folio, mm, GFP_KERNEL);
+}
+
+__helper void hmm_raw_notifier_start(struct mmu_notifier_range *range,
+				     struct mm_struct *mm,
+				     unsigned long start, unsigned long end,
+				     void *owner)
+{
+	mmu_notifier_range_init_owner(range, MMU_NOTIFY_MIGRATE, 0, mm, start,
+				      end, owner);
+	mmu_notifier_invalidate_range_start(range);
+}
+
+__helper void hmm_raw_notifier_end(struct mmu_notifier_range *range)
+{
+	mmu_notifier_invalidate_range_end(range);
+}
+
+/* The calling task. */
+
+__helper bool hmm_raw_fatal_signal_pending(void)
+{
+	return fatal_signal_pending(current);
+}
+
+__helper void hmm_raw_cond_resched(void)
+{
+	cond_resched();
+}
+
+__helper void hmm_raw_yield_processor(void)
+{
+	yield();
+}
+
+__helper void hmm_raw_might_sleep(void)
+{
+	might_sleep();
+}
+
+__helper void hmm_raw_smp_mb(void)
+{
+	smp_mb();
+}
+
+__helper void hmm_raw_gate_switch(struct hmm_migrate_gate *gate, bool on)
+{
+	on ? static_branch_enable(&gate->key) : static_branch_disable(&gate->key);
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `hmm_vma_migrate()`: moves the memory behind a range of a process's addresses.
+//!
+//! A driver allocates the destinations and copies with its own engine; this module does the rest:
+//!
+//! ```text
+//! collect -> isolate -> unmap -> copy -> migrate -> finalize -> settle
+//!    |          |         |       |         |          |          |
+//!    |          |         |       |         |          |          +- entries map the pages again
+//!    |          |         |       |         |          +- driver: finalize_and_map()
+//!    |          |         |       |         +- destinations become the sources
+//!    |          |         |       +- driver: alloc_and_copy()
+//!    |          |         +- other mappings; pin test
+//!    |          +- off the LRU
+//!    +- locked, behind migration entries
+//! ```
+//!
+//! A range is worked through in windows of at most one page table. Each stage consumes the one
+//! before it. Until the driver is called a stage may find that nothing is left, and the batch that
+//! it drops restores every page; afterwards `finalize` always runs.
+//!
+//! # Locks
+//!
+//! In the order of `mm/rmap.c`:
+//!
+//! ```text
+//! mmap_lock (read; the caller's, or none for eviction by frame number)
+//!   folio lock (only ever tried while another is held)
+//!     anon_vma rwsem (inside try_to_migrate() and remove_migration_ptes())
+//!       page-table lock (PteTable, PmdLock)
+//!         lruvec lock, swap cluster lock
+//! ```
+//!
+//! Nothing sleeps under a page-table lock; the TLB is flushed before it is given back.
+
+#[path = "rust/mod.rs"]
+mod mm;
+
+mod collect;
+#[path = "ffi/entry.rs"]
+mod entry;
+mod finalize;
+mod isolate;
+mod unmap;
+
+use crate::mm::{
+    batch::Batch,
+    call::{
+        Call,
+        MigrateOps,
+        Place,
+        Retry, //
+    },
+    lru,
+    scratch::Scratch,
+    stats::{
+        self,
+        timed,
+        Counter,
+        Stage, //
+    },
+    task,
+    vma::VmaRange,
+    word::{
+        Outcome,
+        PfnWord, //
+    },
+    PAGE_SHIFT,
+};
+use kernel::{
+    debugfs,
+    fmt,
+    prelude::*,
+    uaccess::UserSliceReader, //
+};
+
+module! {
+    type: HmmMigrate,
+    name: "hmm_migrate",
+    authors: ["The hmm_migrate authors"],
+    description: "Migration of process memory with a driver's copy engine",
+    license: "GPL",
+}
+
+/// The pipeline: takes a window through all stages, as far as there is something to move.
+fn run_stages(driver: &impl MigrateOps, batch: Batch<'_>) {
+    let unmapped = timed(Stage::Collect, || collect::collect(batch))
+        .filter(|_| goes_on(Stage::Collect))
+        .and_then(|collected| timed(Stage::Isolate, || isolate::isolate(collected)))
+        .filter(|_| goes_on(Stage::Isolate))
+        .and_then(|isolated| timed(Stage::Unmap, || unmap::unmap(isolated)))
+        .filter(|_| goes_on(Stage::Unmap));
+    let Some(unmapped) = unmapped else {
+        return;
+    };
+    // From here on the driver is told of the end, come what may.
+    let copied = timed(Stage::Copy, || finalize::copy(unmapped, driver));
+    let migrated = timed(Stage::Migrate, || {
+        finalize::migrate(copied, goes_on(Stage::Copy))
+    });
+    let told = timed(Stage::Finalize, || finalize::finalize(migrated, driver));
+    if goes_on(Stage::Finalize) {
+        timed(Stage::Settle, || finalize::settle(told));
+    }
+}
+
+/// Whether a batch goes on after a stage; selftests have it dropped there.
+fn goes_on(stage: Stage) -> bool {
+    #[cfg(CONFIG_HMM_MIGRATE_TEST)]
+    return mm::test_hook::goes_on(stage);
+    #[cfg(not(CONFIG_HMM_MIGRATE_TEST))]
+    {
+        let _ = stage;
+        true
+    }
+}
+
+/// Moves what can be moved of one window, and says what became of each page.
+fn migrate_window<'a>(
+    call: &Call,
+    driver: &impl MigrateOps,
+    scratch: &'a mut Scratch<'_>,
+    offset: usize,
+    place: Place<'_>,
+) -> &'a [Outcome] {
+    let pages = place.pages();
+
+    stats::count(Counter::Windows, 1);
+    call.begin_window();
+    loop {
+        run_stages(driver, Batch::new(call, place, scratch.lend(offset, pages)));
+        match call.take_retry() {
+            None => break,
+            Some(Retry::Drain) if call.fault.is_some() => lru::drain_local(),
+            Some(Retry::Drain) => lru::drain_all(),
+            Some(Retry::Split) => {
+                let batch = Batch::new(call, place, scratch.lend(offset, pages));
+                timed(Stage::Split, || collect::split(batch));
+            }
+        }
+    }
+    let outcomes = scratch.finish(offset, pages);
+    stats::count_left(outcomes);
+    outcomes
+}
+
+/// Moves what can be moved of a range, window by window.
+///
+/// `note` learns what became of the pages of each window.
+///
+/// # Errors
+///
+/// [`EINTR`] where a fatal signal came between two windows; what has moved stays moved.
+fn migrate_range(
+    call: &Call,
+    driver: &impl MigrateOps,
+    scratch: &mut Scratch<'_>,
+    range: &VmaRange<'_>,
+    mut note: impl FnMut(&[Outcome]),
+) -> Result {
+    stats::count(Counter::Calls, 1);
+    let mut at = range.start();
+    loop {
+        let window = range.window(at, scratch.window_pages());
+        let offset = (at - range.start()) >> PAGE_SHIFT;
+
+        note(migrate_window(
+            call,
+            driver,
+            scratch,
+            offset,
+            Place::Vma(window),
+        ));
+        at = window.end();
+        if at == range.end() {
+            return Ok(());
+        }
+        if let Err(error) = task::between_windows() {
+            scratch.clear_from((at - range.start()) >> PAGE_SHIFT);
+            return Err(error);
+        }
+    }
+}
+
+/// Moves what can be moved of a device's memory, wherever it is mapped.
+///
+/// `source` gives the word with the frame number of each page, or none where the caller's words
+/// have them already.
+///
+/// # Errors
+///
+/// [`EINTR`] as for [`migrate_range`].
+fn migrate_device(
+    call: &Call,
+    driver: &impl MigrateOps,
+    scratch: &mut Scratch<'_>,
+    total: usize,
+    source: Option<&dyn Fn(usize) -> PfnWord>,
+    mut note: impl FnMut(&[Outcome]),
+) -> Result {
+    stats::count(Counter::Calls, 1);
+    let mut first = 0;
+    loop {
+        let pages = scratch.window_pages().min(total - first);
+        if let Some(source) = source {
+            let words = scratch.lend(first, pages).words;
+            for (index, word) in words.iter_mut().enumerate() {
+                *word = source(first + index);
+            }
+        }
+        note(migrate_window(
+            call,
+            driver,
+            scratch,
+            first,
+            Place::Device { first, pages },
+        ));
+        first += pages;
+        if first == total {
+            return Ok(());
+        }
+        if let Err(error) = task::between_windows() {
+            scratch.clear_from(first);
+            return Err(error);
+        }
+    }
+}
+
+/// The module while it is loaded: its files in debugfs.
+#[pin_data]
+struct HmmMigrate {
+    #[pin]
+    stats: debugfs::File<()>,
+    #[pin]
+    enable: debugfs::File<()>,
+    #[cfg(CONFIG_HMM_MIGRATE_TEST)]
+    #[pin]
+    drop_after: debugfs::File<()>,
+    _dir: debugfs::Dir,
+}
+
+impl kernel::InPlaceModule for HmmMigrate {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        let dir = debugfs::Dir::new(c"hmm_migrate");
+        try_pin_init!(Self {
+            stats <- dir.read_write_callback_file(c"stats", (), &show_stats, &reset_stats),
+            enable <- dir.write_callback_file(c"enable", (), &switch_stats),
+            #[cfg(CONFIG_HMM_MIGRATE_TEST)]
+            drop_after <- dir.read_write_callback_file(
+                c"drop_after",
+                (),
+                &show_drop_after,
+                &set_drop_after,
+            ),
+            _dir: dir,
+        })
+    }
+}
+
+fn show_stats(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    stats::show(f)
+}
+
+fn reset_stats(_: &(), _: &mut UserSliceReader) -> Result {
+    stats::reset();
+    Ok(())
+}
+
+fn switch_stats(_: &(), reader: &mut UserSliceReader) -> Result {
+    match reader.read::<u8>()? {
+        b'0' => stats::switch(false),
+        b'1' => stats::switch(true),
+        _ => return Err(EINVAL),
+    }
+    Ok(())
+}
+
+#[cfg(CONFIG_HMM_MIGRATE_TEST)]
+fn show_drop_after(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(f, "{}", mm::test_hook::name())
+}
+
+#[cfg(CONFIG_HMM_MIGRATE_TEST)]
+fn set_drop_after(_: &(), reader: &mut UserSliceReader) -> Result {
+    let mut name = [0; 16];
+    let length = reader.len().min(name.len());
+    reader.read_slice(&mut name[..length])?;
+    let name = core::str::from_utf8(&name[..length]).map_err(|_| EINVAL)?;
+    if mm::test_hook::set(name.trim_end()) {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
+}

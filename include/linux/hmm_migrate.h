@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Migration of the memory behind a range of a process's addresses, with a
+ * driver's own allocator and copy engine.
+ *
+ * See Documentation/ of mm/hmm_migrate for a guide.
+ */
+#ifndef LINUX_HMM_MIGRATE_H
+#define LINUX_HMM_MIGRATE_H
+
+#include <linux/build_bug.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+
+/*
+ * One word stands for one page of a window:
+ *
+ *   bits  0-10  flags, HMM_MIGRATE_PFN_*
+ *   bits 11-50  page frame number; with ERROR set, an errno or a reason
+ *   bits 51-55  order of the folio that begins with this page
+ *   bits 56-63  zero
+ */
+typedef unsigned long hmm_pfn_t;
+
+#define HMM_MIGRATE_PFN_VALID		(1UL << 0)
+#define HMM_MIGRATE_PFN_READ		(1UL << 1)
+#define HMM_MIGRATE_PFN_WRITE		(1UL << 2)
+#define HMM_MIGRATE_PFN_ERROR		(1UL << 3)
+#define HMM_MIGRATE_PFN_EMPTY		(1UL << 4)
+#define HMM_MIGRATE_PFN_FAULT		(1UL << 5)
+#define HMM_MIGRATE_PFN_DEVICE		(1UL << 6)
+#define HMM_MIGRATE_PFN_LOCKED		(1UL << 7)
+#define HMM_MIGRATE_PFN_SPECIAL		(1UL << 8)
+#define HMM_MIGRATE_PFN_MIGRATE		(1UL << 9)
+#define HMM_MIGRATE_PFN_UNADDRESSABLE	(1UL << 10)
+
+#define HMM_MIGRATE_PFN_SHIFT		11
+#define HMM_MIGRATE_PFN_BITS		40
+#define HMM_MIGRATE_ORDER_SHIFT		(HMM_MIGRATE_PFN_SHIFT + HMM_MIGRATE_PFN_BITS)
+#define HMM_MIGRATE_ORDER_BITS		5
+
+/**
+ * enum hmm_migrate_flags - what a call takes, and where it promises to put it
+ * @HMM_MIGRATE_FROM_SYSTEM: take system pages, holes and the zero page
+ * @HMM_MIGRATE_FROM_DEVICE: take ZONE_DEVICE pages of &hmm_migrate_ops.owner
+ * @HMM_MIGRATE_TO_SYSTEM: every destination is ordinary system memory
+ * @HMM_MIGRATE_LARGE: the driver understands words with an order
+ *
+ * With neither FROM flag a call takes system pages and, where the owner is
+ * not NULL, the owner's device pages.
+ */
+enum hmm_migrate_flags {
+	HMM_MIGRATE_FROM_SYSTEM	= 1,
+	HMM_MIGRATE_FROM_DEVICE	= 2,
+	HMM_MIGRATE_TO_SYSTEM	= 4,
+	HMM_MIGRATE_LARGE	= 8,
+};
+
+/**
+ * enum hmm_migrate_reason - why a page is still where it was
+ * @HMM_MIGRATE_NOTHING: there is nothing that the call asks for
+ * @HMM_MIGRATE_KIND: a kind that is not moved: file, KSM, special, marker
+ * @HMM_MIGRATE_FOREIGN: a device page of another owner
+ * @HMM_MIGRATE_SWAPPED: swapped out, or its swap slot is shared
+ * @HMM_MIGRATE_POISONED: the memory is broken
+ * @HMM_MIGRATE_LOCKED: somebody else has locked it, or is writing it back
+ * @HMM_MIGRATE_NOT_LRU: somebody else has taken it off the LRU
+ * @HMM_MIGRATE_PINNED: somebody else holds a reference or a pin
+ * @HMM_MIGRATE_PARTIAL: a large folio that could not be split
+ * @HMM_MIGRATE_NOT_MAPPED: no process maps it
+ * @HMM_MIGRATE_RACED: the page table changed meanwhile
+ * @HMM_MIGRATE_NO_MEMORY: no memory, or no memcg charge, for a page table
+ * @HMM_MIGRATE_DECLINED: the driver did not want it
+ * @HMM_MIGRATE_BAD_DESTINATION: the driver's destination breaks a rule
+ * @HMM_MIGRATE_NR_REASONS: how many there are
+ */
+enum hmm_migrate_reason {
+	HMM_MIGRATE_NOTHING,
+	HMM_MIGRATE_KIND,
+	HMM_MIGRATE_FOREIGN,
+	HMM_MIGRATE_SWAPPED,
+	HMM_MIGRATE_POISONED,
+	HMM_MIGRATE_LOCKED,
+	HMM_MIGRATE_NOT_LRU,
+	HMM_MIGRATE_PINNED,
+	HMM_MIGRATE_PARTIAL,
+	HMM_MIGRATE_NOT_MAPPED,
+	HMM_MIGRATE_RACED,
+	HMM_MIGRATE_NO_MEMORY,
+	HMM_MIGRATE_DECLINED,
+	HMM_MIGRATE_BAD_DESTINATION,
+	HMM_MIGRATE_NR_REASONS
+};
+
+/**
+ * struct hmm_migrate_result - what became of each page of a call
+ * @migrated: base pages that are at their destination
+ * @left: base pages that are where they were, by &enum hmm_migrate_reason
+ *
+ * The sum of all is the number of pages in the range that was worked
+ * through. It is written even when the call returns an error.
+ */
+struct hmm_migrate_result {
+	unsigned long migrated;
+	unsigned long left[HMM_MIGRATE_NR_REASONS];
+};
+
+/**
+ * struct hmm_migrate_ops - a driver's part in a migration
+ * @alloc_and_copy: allocate destinations and copy the sources to them
+ * @finalize_and_map: learn what moved, before processes can see it
+ * @owner: &dev_pagemap.owner of the driver's device pages, which is also
+ *	given to MMU notifiers; NULL where there are none
+ * @flags: &enum hmm_migrate_flags, or 0
+ *
+ * A call works through its range in windows of at most one page table (512
+ * pages on x86-64). Each window calls both callbacks, in this order, exactly
+ * once, with the window's @start, @end and words, or neither.
+ *
+ * Context: both run in process context and may sleep. The sources are locked
+ * and unmapped. The callbacks must not touch the range through user
+ * addresses, take the mmap lock, or wait for another migration. The copies
+ * must be complete when @alloc_and_copy returns.
+ *
+ * A word that is offered has VALID, MIGRATE, LOCKED, READ and a pfn; WRITE
+ * where the process may write; DEVICE for ZONE_DEVICE memory, UNADDRESSABLE
+ * where the CPU cannot read it; FAULT where the CPU is waiting for the page.
+ * A hole that may be filled has EMPTY alone. Every other word is 0.
+ *
+ * To move a page, write hmm_migrate_pfn() of a destination over its word: a
+ * fresh page, locked, with one reference that is given away, mapped nowhere
+ * and not on the LRU. To leave it, clear MIGRATE (for a hole, leave EMPTY),
+ * or say why with hmm_migrate_pfn_error().
+ *
+ * In @finalize_and_map a word with MIGRATE has moved. A word with ERROR has
+ * not; its destination is unlocked and put when the callback has returned.
+ */
+struct hmm_migrate_ops {
+	void (*alloc_and_copy)(struct vm_area_struct *vma, unsigned long start,
+			       unsigned long end, hmm_pfn_t *pfns,
+			       void *private);
+	void (*finalize_and_map)(struct vm_area_struct *vma,
+				 unsigned long start, unsigned long end,
+				 hmm_pfn_t *pfns, void *private);
+	void *owner;
+	unsigned long flags;
+};
+
+/**
+ * hmm_migrate_pfn() - the word for a destination of order 0
+ * @pfn: page frame number
+ *
+ * Return: a word with VALID, MIGRATE and LOCKED.
+ */
+static inline hmm_pfn_t hmm_migrate_pfn(unsigned long pfn)
+{
+	BUILD_BUG_ON(MAX_PHYSMEM_BITS - PAGE_SHIFT > HMM_MIGRATE_PFN_BITS);
+	return (pfn << HMM_MIGRATE_PFN_SHIFT) | HMM_MIGRATE_PFN_VALID |
+	       HMM_MIGRATE_PFN_MIGRATE | HMM_MIGRATE_PFN_LOCKED;
+}
+
+/**
+ * hmm_migrate_pfn_large() - the word for a destination of any order
+ * @pfn: page frame number of the first page
+ * @order: the destination covers 1 << @order pages
+ *
+ * Return: a word with VALID, MIGRATE and LOCKED.
+ */
+static inline hmm_pfn_t hmm_migrate_pfn_large(unsigned long pfn,
+					      unsigned int order)
+{
+	return hmm_migrate_pfn(pfn) |
+	       ((hmm_pfn_t)order << HMM_MIGRATE_ORDER_SHIFT);
+}
+
+/**
+ * hmm_migrate_pfn_error() - the word for a page that the driver leaves
+ * @error: negative errno that says why
+ *
+ * Return: a word with ERROR alone.
+ */
+static inline hmm_pfn_t hmm_migrate_pfn_error(int error)
+{
+	return ((hmm_pfn_t)-error << HMM_MIGRATE_PFN_SHIFT) |
+	       HMM_MIGRATE_PFN_ERROR;
+}
+
+/**
+ * hmm_migrate_pfn_number() - the page frame number in a word
+ * @word: a word with VALID
+ *
+ * Return: the page frame number.
+ */
+static inline unsigned long hmm_migrate_pfn_number(hmm_pfn_t word)
+{
+	return (word >> HMM_MIGRATE_PFN_SHIFT) &
+	       ((1UL << HMM_MIGRATE_PFN_BITS) - 1);
+}
+
+/**
+ * hmm_migrate_pfn_to_page() - the page in a word
+ * @word: any word
+ *
+ * Return: the page, or NULL where the word is not VALID.
+ */
+static inline struct page *hmm_migrate_pfn_to_page(hmm_pfn_t word)
+{
+	if (!(word & HMM_MIGRATE_PFN_VALID))
+		return NULL;
+	return pfn_to_page(hmm_migrate_pfn_number(word));
+}
+
+/**
+ * hmm_migrate_pfn_order() - the order in a word
+ * @word: a word with VALID, or EMPTY
+ *
+ * Return: the order of the folio, or of the hole, that begins here.
+ */
+static inline unsigned int hmm_migrate_pfn_order(hmm_pfn_t word)
+{
+	return (word >> HMM_MIGRATE_ORDER_SHIFT) &
+	       ((1U << HMM_MIGRATE_ORDER_BITS) - 1);
+}
+
+/**
+ * hmm_migrate_pfn_reason() - why a page did not move
+ * @word: a word, after the call has returned
+ *
+ * Return: the reason; HMM_MIGRATE_NOTHING where the word has no ERROR.
+ */
+static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
+{
+	if (!(word & HMM_MIGRATE_PFN_ERROR))
+		return HMM_MIGRATE_NOTHING;
+	return (enum hmm_migrate_reason)hmm_migrate_pfn_number(word);
+}
+
+int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
+		    struct vm_area_struct *vma, unsigned long start,
+		    unsigned long end, hmm_pfn_t *pfns, void *private);
+int hmm_migrate_range(const struct hmm_migrate_ops *ops,
+		      struct vm_area_struct *vma, unsigned long start,
+		      unsigned long end, hmm_pfn_t *pfns, void *private,
+		      struct hmm_migrate_result *result);
+vm_fault_t hmm_migrate_fault(const struct hmm_migrate_ops *ops,
+			     struct vm_fault *vmf, unsigned long start,
+			     unsigned long end, hmm_pfn_t *pfns, void *private,
+			     struct hmm_migrate_result *result);
+int hmm_migrate_device_range(const struct hmm_migrate_ops *ops,
+			     unsigned long first_pfn, unsigned long npages,
+			     hmm_pfn_t *pfns, void *private,
+			     struct hmm_migrate_result *result);
+int hmm_migrate_device_pfns(const struct hmm_migrate_ops *ops,
+			    hmm_pfn_t *pfns, unsigned long npages,
+			    void *private, struct hmm_migrate_result *result);
+
+#ifdef HMM_MIGRATE_2016_NAMES
+/* <linux/hmm.h> of today has the same names with another layout. */
+#ifdef LINUX_HMM_H
+#error "HMM_MIGRATE_2016_NAMES and <linux/hmm.h> exclude each other"
+#endif
+#define HMM_PFN_VALID		HMM_MIGRATE_PFN_VALID
+#define HMM_PFN_READ		HMM_MIGRATE_PFN_READ
+#define HMM_PFN_WRITE		HMM_MIGRATE_PFN_WRITE
+#define HMM_PFN_ERROR		HMM_MIGRATE_PFN_ERROR
+#define HMM_PFN_EMPTY		HMM_MIGRATE_PFN_EMPTY
+#define HMM_PFN_FAULT		HMM_MIGRATE_PFN_FAULT
+#define HMM_PFN_DEVICE		HMM_MIGRATE_PFN_DEVICE
+#define HMM_PFN_LOCKED		HMM_MIGRATE_PFN_LOCKED
+#define HMM_PFN_SPECIAL		HMM_MIGRATE_PFN_SPECIAL
+#define HMM_PFN_MIGRATE		HMM_MIGRATE_PFN_MIGRATE
+#define HMM_PFN_UNADDRESSABLE	HMM_MIGRATE_PFN_UNADDRESSABLE
+#define HMM_PFN_SHIFT		HMM_MIGRATE_PFN_SHIFT
+
+static inline struct page *hmm_pfn_to_page(hmm_pfn_t pfn)
+{
+	return hmm_migrate_pfn_to_page(pfn);
+}
+
+static inline unsigned long hmm_pfn_to_pfn(hmm_pfn_t pfn)
+{
+	return (pfn & HMM_PFN_VALID) ? hmm_migrate_pfn_number(pfn) : -1UL;
+}
+
+static inline hmm_pfn_t hmm_pfn_from_pfn(unsigned long pfn)
+{
+	return (pfn << HMM_PFN_SHIFT) | HMM_PFN_VALID;
+}
+
+static inline hmm_pfn_t hmm_pfn_from_page(struct page *page)
+{
+	return hmm_pfn_from_pfn(page_to_pfn(page));
+}
+#endif /* HMM_MIGRATE_2016_NAMES */
+
+#endif /* LINUX_HMM_MIGRATE_H */

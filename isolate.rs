@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The second stage: off the LRU.
+//!
+//! A memcg charge can only move while the folio is on no list, and nobody else may find it there.
+
+#![forbid(unsafe_code)]
+
+use crate::mm::{
+    batch::Batch,
+    lru,
+    slot::Slot, //
+};
+
+use crate::collect::Collected;
+
+/// A window whose sources are locked, and on no LRU list.
+pub(crate) struct Isolated<'s>(pub(crate) Batch<'s>);
+
+/// Isolates a window; [`None`] where nothing of it can move, or it must be worked through again.
+pub(crate) fn isolate(Collected(mut batch): Collected<'_>) -> Option<Isolated<'_>> {
+    let call = batch.call();
+    let mut drained = false;
+
+    batch.each_source(|source| {
+        if is_on_no_list(source) {
+            return Ok(());
+        }
+        if !drained {
+            lru::drain_local();
+            drained = true;
+        }
+        source.isolate().inspect_err(|_| {
+            // Another processor's batch may have it.
+            call.ask_for_drain();
+        })
+    });
+    if call.will_retry() {
+        return None;
+    }
+    crate::finalize::restore_refused(&mut batch);
+    batch.has_offers().then_some(Isolated(batch))
+}
+
+/// Device memory uses the room of the list links for its own ends.
+fn is_on_no_list(source: &Slot) -> bool {
+    source.src().is_none_or(|src| src.is_zone_device())
+}

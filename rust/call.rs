@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is the same for all windows of one call.
+
+use super::{
+    folio::Folio,
+    raw,
+    vma::Window,
+    word::{
+        PfnWord,
+        Reason, //
+    },
+};
+use core::cell::Cell;
+use kernel::{
+    bindings,
+    ffi::c_void,
+    prelude::*, //
+};
+
+/// Which pages a call takes, and where it promises to put them.
+pub(crate) struct Policy {
+    owner: *mut c_void,
+    flags: u32,
+}
+
+impl Policy {
+    /// Checks what a driver asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] for flags that do not exist, and for device pages without an owner.
+    pub(crate) fn new(flags: usize, owner: *mut c_void) -> Result<Self> {
+        const SYSTEM: u32 = raw::hmm_migrate_flags_HMM_MIGRATE_FROM_SYSTEM;
+        const DEVICE: u32 = raw::hmm_migrate_flags_HMM_MIGRATE_FROM_DEVICE;
+        const KNOWN: u32 = SYSTEM
+            | DEVICE
+            | raw::hmm_migrate_flags_HMM_MIGRATE_TO_SYSTEM
+            | raw::hmm_migrate_flags_HMM_MIGRATE_LARGE;
+
+        let mut flags = u32::try_from(flags).map_err(|_| EINVAL)?;
+        if flags & !KNOWN != 0 || (flags & DEVICE != 0 && owner.is_null()) {
+            return Err(EINVAL);
+        }
+        if flags & (SYSTEM | DEVICE) == 0 {
+            flags |= if owner.is_null() {
+                SYSTEM
+            } else {
+                SYSTEM | DEVICE
+            };
+        }
+        Ok(Self { owner, flags })
+    }
+
+    fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The owner of the driver's device pages, or NULL.
+    pub(crate) fn owner(&self) -> *mut c_void {
+        self.owner
+    }
+
+    /// Whether system pages, holes and the zero page are taken.
+    pub(crate) fn from_system(&self) -> bool {
+        self.has(raw::hmm_migrate_flags_HMM_MIGRATE_FROM_SYSTEM)
+    }
+
+    /// Whether every destination is ordinary system memory.
+    pub(crate) fn to_system(&self) -> bool {
+        self.has(raw::hmm_migrate_flags_HMM_MIGRATE_TO_SYSTEM)
+    }
+
+    /// Whether a mapped folio is of a kind that the call takes.
+    ///
+    /// What cannot go to the destination is refused here, before anything is unmapped.
+    pub(crate) fn takes(&self, folio: Folio<'_>) -> Result<(), Reason> {
+        if folio.is_zone_device() {
+            if !folio.is_device_private() && !folio.is_device_coherent() {
+                return Err(Reason::Kind);
+            }
+            if self.owner.is_null() || folio.owner() != self.owner {
+                return Err(Reason::Foreign);
+            }
+            if !self.has(raw::hmm_migrate_flags_HMM_MIGRATE_FROM_DEVICE) {
+                return Err(Reason::Nothing);
+            }
+        } else if !self.from_system() {
+            return Err(Reason::Nothing);
+        }
+        if !folio.is_anon() || folio.is_ksm() {
+            return Err(Reason::Kind);
+        }
+        Ok(())
+    }
+}
+
+/// The page on which the CPU waits.
+///
+/// Whoever handles the fault holds one reference and the lock of the folio that `page` is in, and
+/// gives them back itself.
+///
+/// # Invariants
+///
+/// That lock and reference are held while this value exists.
+pub(crate) struct Fault {
+    page: *mut bindings::page,
+    addr: usize,
+}
+
+impl Fault {
+    /// The fault that a driver handles.
+    ///
+    /// # Safety
+    ///
+    /// `page` is locked, and referenced, by the caller for as long as the value exists.
+    pub(crate) unsafe fn new(page: *mut bindings::page, addr: usize) -> Self {
+        // INVARIANT: The caller's promise.
+        Self { page, addr }
+    }
+
+    /// The folio that the fault handler has locked; a split makes it another.
+    pub(crate) fn folio(&self) -> Folio<'_> {
+        // SAFETY: By the type invariants the page is referenced, and its folio is locked, so that
+        // nobody but us can split it.
+        unsafe { Folio::of_page(self.page) }
+    }
+
+    /// The page that the fault handler unlocks.
+    pub(crate) fn page(&self) -> *mut bindings::page {
+        self.page
+    }
+}
+
+/// Why a window is to be worked through once more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// A per-CPU batch may hold the reference that is in the way.
+    Drain,
+    /// A large folio is in it, which must be split while no other folio is locked.
+    Split,
+}
+
+/// One call of a driver.
+pub(crate) struct Call {
+    pub(crate) policy: Policy,
+    pub(crate) fault: Option<Fault>,
+    retry: Cell<Option<Retry>>,
+    may_drain: Cell<bool>,
+    may_split: Cell<bool>,
+    split_failure: Cell<Reason>,
+    fault_errno: Cell<i32>,
+}
+
+impl Call {
+    /// A call that has not begun.
+    pub(crate) fn new(policy: Policy, fault: Option<Fault>) -> Self {
+        Self {
+            policy,
+            fault,
+            retry: Cell::new(None),
+            may_drain: Cell::new(true),
+            may_split: Cell::new(true),
+            split_failure: Cell::new(Reason::Partial),
+            fault_errno: Cell::new(0),
+        }
+    }
+
+    /// Begins a window, whose large folios may be split once.
+    pub(crate) fn begin_window(&self) {
+        self.may_split.set(true);
+        self.split_failure.set(Reason::Partial);
+    }
+
+    /// Asks for a drain of all per-CPU batches; false if this call has had one.
+    pub(crate) fn ask_for_drain(&self) -> bool {
+        let granted = self.may_drain.get();
+        if granted {
+            self.retry.set(Some(Retry::Drain));
+        }
+        granted
+    }
+
+    /// Asks for a split of the window's large folios; false if this window has had one.
+    pub(crate) fn ask_for_split(&self) -> bool {
+        let granted = self.may_split.get();
+        if granted {
+            self.retry.set(Some(Retry::Split));
+        }
+        granted
+    }
+
+    /// Notes why a large folio of the window could not be split.
+    pub(crate) fn set_split_failure(&self, reason: Reason) {
+        self.split_failure.set(reason);
+    }
+
+    /// Why a large folio is left after its window has been split.
+    pub(crate) fn split_failure(&self) -> Reason {
+        self.split_failure.get()
+    }
+
+    /// Whether the window is to be dropped and worked through once more.
+    pub(crate) fn will_retry(&self) -> bool {
+        self.retry.get().is_some()
+    }
+
+    /// What is to be done before the window is worked through once more; it is granted once.
+    pub(crate) fn take_retry(&self) -> Option<Retry> {
+        let retry = self.retry.take();
+        match retry {
+            Some(Retry::Drain) => self.may_drain.set(false),
+            Some(Retry::Split) => self.may_split.set(false),
+            None => {}
+        }
+        retry
+    }
+
+    /// Whether this is the folio whose lock and reference are the fault handler's.
+    pub(crate) fn is_borrowed(&self, folio: Folio<'_>) -> bool {
+        self.fault
+            .as_ref()
+            .is_some_and(|fault| fault.folio() == folio)
+    }
+
+    /// Whether the CPU waits for the page at `addr`.
+    pub(crate) fn is_fault_at(&self, addr: usize) -> bool {
+        self.fault.as_ref().is_some_and(|fault| fault.addr == addr)
+    }
+
+    /// Notes why the driver left the page that the CPU waits for.
+    pub(crate) fn set_fault_errno(&self, errno: i32) {
+        self.fault_errno.set(errno);
+    }
+
+    /// Why the driver left the page that the CPU waits for; 0 if it did not say.
+    pub(crate) fn fault_errno(&self) -> i32 {
+        self.fault_errno.get()
+    }
+}
+
+/// Where a window is.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// In a process's address space, whose mmap lock is held.
+    Vma(Window<'a>),
+    /// In a device's memory; pages are found, and mapped again, through the reverse mapping.
+    Device {
+        /// The number of the window's first page within the call.
+        first: usize,
+        /// How many pages it has.
+        pages: usize,
+    },
+}
+
+impl Place<'_> {
+    /// How many pages the window has.
+    pub(crate) fn pages(&self) -> usize {
+        match self {
+            Place::Vma(window) => window.pages(),
+            Place::Device { pages, .. } => *pages,
+        }
+    }
+}
+
+/// A driver's part in a migration: what the pipeline calls.
+///
+/// # Safety
+///
+/// Every word that [`Self::alloc_and_copy`] gives as a destination is a live page, whose lock and
+/// one of whose references are given to the pipeline; the copy to it is complete.
+pub(crate) unsafe trait MigrateOps {
+    /// Allocates destinations for the pages that `words` offer, and copies to them.
+    fn alloc_and_copy(&self, place: &Place<'_>, words: &mut [PfnWord]);
+
+    /// Learns what has moved, before processes can see it.
+    fn finalize_and_map(&self, place: &Place<'_>, words: &mut [PfnWord]);
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Folios, and what we hold of them.
+//!
+//! * [`Folio`]: something else keeps it alive while we look.
+//! * [`HeldFolio`]: we have a reference.
+//! * A folio that a batch has taken is a [`Slot`](super::slot::Slot), whose bits say what is held.
+
+use super::raw;
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    ffi::c_void, //
+};
+
+/// A folio to look at.
+///
+/// # Invariants
+///
+/// The folio stays allocated for `'a`: a reference, or a mapping in a page table whose lock is
+/// held, keeps it so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Folio<'a> {
+    ptr: NonNull<bindings::folio>,
+    _alive: PhantomData<&'a ()>,
+}
+
+/// Makes a method of [`Folio`] from a C function that only looks at the folio.
+macro_rules! look {
+    ($(#[$doc:meta])* $name:ident -> $result:ty = $function:ident) => {
+        $(#[$doc])*
+        pub(crate) fn $name(self) -> $result {
+            // SAFETY: By the type invariants the folio is valid; the function only reads it.
+            unsafe { raw::$function(self.as_ptr()) }
+        }
+    };
+}
+
+impl<'a> Folio<'a> {
+    /// A folio from its C pointer.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` is a folio that stays allocated for `'a`.
+    pub(crate) unsafe fn from_raw(ptr: NonNull<bindings::folio>) -> Self {
+        // INVARIANT: The caller's promise.
+        Self {
+            ptr,
+            _alive: PhantomData,
+        }
+    }
+
+    /// The folio that a page is part of.
+    ///
+    /// # Safety
+    ///
+    /// `page` is part of a folio that stays allocated, and is not split, for `'a`.
+    pub(crate) unsafe fn of_page(page: *mut bindings::page) -> Self {
+        // SAFETY: The caller promises a valid page.
+        let ptr = unsafe { raw::page_folio(page) };
+        // SAFETY: The folio of a valid page is never NULL.
+        let ptr = unsafe { NonNull::new_unchecked(ptr) };
+        // SAFETY: The caller's promise.
+        unsafe { Self::from_raw(ptr) }
+    }
+
+    /// The C pointer.
+    pub(crate) fn as_ptr(self) -> *mut bindings::folio {
+        self.ptr.as_ptr()
+    }
+
+    /// The C pointer, which is never NULL.
+    pub(crate) fn as_nonnull(self) -> NonNull<bindings::folio> {
+        self.ptr
+    }
+
+    look! {
+        /// The frame number of its first page.
+        pfn -> usize = folio_pfn
+    }
+    look! {
+        /// Whether it is anonymous memory.
+        is_anon -> bool = folio_test_anon
+    }
+    look! {
+        /// Whether it is shared by KSM.
+        is_ksm -> bool = folio_test_ksm
+    }
+    look! {
+        /// Whether it has more than one page.
+        is_large -> bool = folio_test_large
+    }
+    look! {
+        /// Whether somebody has its lock.
+        is_locked -> bool = folio_test_locked
+    }
+    look! {
+        /// Whether it is on the LRU.
+        is_on_lru -> bool = folio_test_lru
+    }
+    look! {
+        /// Whether it has a swap slot.
+        is_in_swap_cache -> bool = folio_test_swapcache
+    }
+    look! {
+        /// Whether it is being written to swap.
+        is_under_writeback -> bool = folio_test_writeback
+    }
+    look! {
+        /// Whether it seems to be pinned for DMA; there are false positives.
+        may_be_pinned -> bool = folio_maybe_dma_pinned
+    }
+    look! {
+        /// Whether a page table maps it.
+        is_mapped -> bool = folio_mapped
+    }
+    look! {
+        /// Whether it belongs to an anonymous area, a file or the swap cache.
+        has_mapping -> bool = folio_has_mapping
+    }
+    look! {
+        /// Whether it is memory of a device.
+        is_zone_device -> bool = folio_is_zone_device
+    }
+    look! {
+        /// Whether it is device memory that the CPU cannot address.
+        is_device_private -> bool = folio_is_device_private
+    }
+    look! {
+        /// Whether it is device memory that the CPU can address.
+        is_device_coherent -> bool = folio_is_device_coherent
+    }
+    look! {
+        /// How many references there are.
+        ref_count -> i32 = folio_ref_count
+    }
+    look! {
+        /// How many references mappings and the swap cache explain.
+        expected_ref_count -> i32 = folio_expected_ref_count
+    }
+
+    /// The owner of the device memory, or NULL for ordinary memory.
+    pub(crate) fn owner(self) -> *mut c_void {
+        if !self.is_zone_device() {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: By the type invariants the folio is valid, and ZONE_DEVICE folios have a pgmap.
+        unsafe { raw::folio_pgmap_owner(self.as_ptr()) }
+    }
+
+    /// Whether this is of a kind that is no folio of user memory: slab, page table, reserved.
+    pub(crate) fn is_of_kernel(self) -> bool {
+        // SAFETY: By the type invariants the folio is valid; its first page is at index 0.
+        let page = unsafe { raw::folio_page(self.as_ptr(), 0) };
+        // SAFETY: The page of a valid folio is valid.
+        unsafe { raw::page_is_typed(page) }
+    }
+
+    /// Takes the lock if nobody has it.
+    ///
+    /// It is never waited for: the caller may hold other folio locks.
+    pub(crate) fn try_lock(self) -> bool {
+        // SAFETY: By the type invariants the folio is valid.
+        unsafe { raw::folio_trylock(self.as_ptr()) }
+    }
+
+    /// Gives the lock back.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the lock, and gives it up.
+    pub(crate) unsafe fn unlock(self) {
+        // SAFETY: The caller owns the lock.
+        unsafe { raw::folio_unlock(self.as_ptr()) };
+    }
+
+    /// Takes one more reference.
+    ///
+    /// Whoever calls this must see that it is put.
+    pub(crate) fn get(self) {
+        // SAFETY: By the type invariants there is a reference already.
+        unsafe { raw::folio_get(self.as_ptr()) };
+    }
+
+    /// Puts a reference.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the reference, and gives it up; the folio may be gone afterwards.
+    pub(crate) unsafe fn put(self) {
+        // SAFETY: The caller owns the reference.
+        unsafe { raw::folio_put(self.as_ptr()) };
+    }
+
+    /// Gives the swap slot back, if nobody else needs it.
+    ///
+    /// The caller has the folio lock. May be called under a page-table lock.
+    pub(crate) fn free_swap(self) -> bool {
+        // SAFETY: By the type invariants the folio is valid; only the caller's lock is needed.
+        unsafe { raw::folio_free_swap(self.as_ptr()) }
+    }
+
+    /// Notes that its content is not on disk.
+    pub(crate) fn mark_dirty(self) {
+        // SAFETY: By the type invariants the folio is valid.
+        unsafe { raw::folio_mark_dirty(self.as_ptr()) };
+    }
+
+    /// Notes that its content must be kept: reclaim may not drop it as lazily freed.
+    pub(crate) fn mark_swap_backed(self) {
+        // SAFETY: By the type invariants the folio is valid.
+        unsafe { raw::folio_set_swapbacked(self.as_ptr()) };
+    }
+}
+
+/// A folio with one reference of ours.
+///
+/// # Invariants
+///
+/// The reference is owned by this value.
+pub(crate) struct HeldFolio(NonNull<bindings::folio>);
+
+impl HeldFolio {
+    /// Takes a reference.
+    pub(crate) fn new(folio: Folio<'_>) -> Self {
+        folio.get();
+        // INVARIANT: The reference just taken.
+        Self(folio.ptr)
+    }
+
+    /// Takes a reference of the device folio that has a page frame, which may be free at any time.
+    ///
+    /// [`None`] where the frame is no device's, or is free, or has become part of another folio
+    /// meanwhile.
+    pub(crate) fn of_device_pfn(pfn: usize) -> Option<Self> {
+        // SAFETY: A function of the number alone.
+        if !unsafe { raw::pfn_valid(pfn) } {
+            return None;
+        }
+        // SAFETY: The frame has a `struct page`.
+        let page = unsafe { raw::pfn_to_page(pfn) };
+        // SAFETY: Reads the zone of the page, which never changes.
+        if !unsafe { raw::page_is_zone_device(page) } {
+            return None;
+        }
+        // SAFETY: As above.
+        let folio = NonNull::new(unsafe { raw::page_folio(page) })?;
+        // SAFETY: Takes a reference only where there is one; the memory of the folio's structure
+        // does not go away.
+        if !unsafe { raw::folio_try_get(folio.as_ptr()) } {
+            return None;
+        }
+        // INVARIANT: The reference just taken; dropping it puts it.
+        let held = Self(folio);
+        // The folio was not ours when it was found: with the reference, look again.
+        // SAFETY: The frame has a `struct page`.
+        if unsafe { raw::page_folio(page) } != folio.as_ptr() {
+            return None;
+        }
+        Some(held)
+    }
+
+    /// The folio, for looking at.
+    pub(crate) fn folio(&self) -> Folio<'_> {
+        // SAFETY: Our reference keeps it allocated while `self` is borrowed.
+        unsafe { Folio::from_raw(self.0) }
+    }
+}
+
+impl Drop for HeldFolio {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants the reference is ours to give up.
+        unsafe { self.folio().put() };
+    }
+}
+
+/// A folio with its lock and one reference of ours.
+///
+/// # Invariants
+///
+/// Both are owned by this value.
+pub(crate) struct LockedFolio(HeldFolio);
+
+impl HeldFolio {
+    /// Takes the lock; [`None`], and the reference is put, where somebody else has it.
+    pub(crate) fn try_lock(self) -> Option<LockedFolio> {
+        // INVARIANT: The lock just taken, and our reference.
+        self.folio().try_lock().then(|| LockedFolio(self))
+    }
+}
+
+impl LockedFolio {
+    /// The folio, for looking at.
+    pub(crate) fn folio(&self) -> Folio<'_> {
+        self.0.folio()
+    }
+
+    /// Hands lock and reference over to whoever takes the pointer.
+    pub(crate) fn into_raw(self) -> NonNull<bindings::folio> {
+        core::mem::ManuallyDrop::new(self).0 .0
+    }
+}
+
+impl Drop for LockedFolio {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants the lock is ours; the reference is put afterwards.
+        unsafe { self.folio().unlock() };
+    }
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One page table, locked.
+//!
+//! A [`PteTable`] owns the page-table lock, lazy MMU mode and the flush that is owed for entries
+//! that were present. While it exists, the batch that it borrows can be neither moved nor dropped:
+//! nothing can sleep under the lock.
+
+use super::{
+    batch::Batch,
+    call::Place,
+    raw,
+    stats,
+    vma::Window,
+    PAGE_SIZE, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// A slot of the table of page tables.
+#[derive(Clone, Copy)]
+pub(crate) struct PmdSlot(*mut bindings::pmd_t);
+
+impl PmdSlot {
+    /// The C pointer.
+    pub(crate) fn as_ptr(self) -> *mut bindings::pmd_t {
+        self.0
+    }
+}
+
+/// What the levels above the page table say of a window.
+pub(crate) enum Level {
+    /// There is no page table.
+    Hole,
+    /// One entry maps it all, or stands for it.
+    Leaf(PmdSlot),
+    /// There is a page table.
+    Table(PmdSlot),
+}
+
+/// Walks down to the page table of a window.
+///
+/// The mmap lock keeps all levels but the last. What is found may change at once: take a lock and
+/// look again.
+pub(crate) fn look_up(window: &Window<'_>) -> Level {
+    let mm = window.range().mm();
+    let addr = window.start();
+
+    // SAFETY: The mm of a range is valid, and its upper levels are kept by the mmap lock.
+    let pgd = unsafe { raw::pgd_offset(mm, addr) };
+    // SAFETY: As above.
+    if !unsafe { raw::pgd_present(pgd) } {
+        return Level::Hole;
+    }
+    // SAFETY: The level above is present.
+    let p4d = unsafe { raw::p4d_offset(pgd, addr) };
+    // SAFETY: As above.
+    if !unsafe { raw::p4d_present(p4d) } {
+        return Level::Hole;
+    }
+    // SAFETY: The level above is present.
+    let pud = unsafe { raw::pud_offset(p4d, addr) };
+    // SAFETY: As above.
+    if !unsafe { raw::pud_is_table(pud) } {
+        return Level::Hole;
+    }
+    // SAFETY: The level above is a table.
+    let pmd = unsafe { raw::pmd_offset(pud, addr) };
+    // SAFETY: As above; the value is read once.
+    let value = unsafe { raw::pmdp_get_lockless(pmd) };
+    // SAFETY: A function of the value alone.
+    if unsafe { raw::pmd_none(value) } {
+        return Level::Hole;
+    }
+    // SAFETY: As above.
+    let present = unsafe { raw::pmd_present(value) };
+    // SAFETY: As above.
+    if !present || unsafe { raw::pmd_leaf(value) } {
+        return Level::Leaf(PmdSlot(pmd));
+    }
+    Level::Table(PmdSlot(pmd))
+}
+
+/// Makes every level that a window needs, down to an empty page table.
+///
+/// # Errors
+///
+/// [`ENOMEM`] where one cannot be had; [`EAGAIN`] where something else is in its place.
+///
+/// # Context
+///
+/// May sleep.
+pub(crate) fn make_levels(window: &Window<'_>) -> Result {
+    let mm = window.range().mm();
+    let addr = window.start();
+
+    // SAFETY: The mm of a range is valid, and its mmap lock is held.
+    let pgd = unsafe { raw::pgd_offset(mm, addr) };
+    // SAFETY: As above.
+    let p4d = NonNull::new(unsafe { raw::p4d_alloc(mm, pgd, addr) }).ok_or(ENOMEM)?;
+    // SAFETY: The level above is there.
+    let pud = NonNull::new(unsafe { raw::pud_alloc(mm, p4d.as_ptr(), addr) }).ok_or(ENOMEM)?;
+    // SAFETY: As above.
+    let none = unsafe { raw::pud_none(pud.as_ptr()) };
+    // SAFETY: As above.
+    if !none && !unsafe { raw::pud_is_table(pud.as_ptr()) } {
+        return Err(EAGAIN);
+    }
+    // SAFETY: As above.
+    let pmd = NonNull::new(unsafe { raw::pmd_alloc(mm, pud.as_ptr(), addr) }).ok_or(ENOMEM)?;
+    // SAFETY: The level above is there.
+    match unsafe { raw::pte_alloc(mm, pmd.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(ENOMEM),
+    }
+}
+
+/// The page table of a window, locked.
+///
+/// # Invariants
+///
+/// * `base` is the entry of the window's first page, and the entries of all its pages follow; `ptl`
+///   is the lock of their table, and is held.
+/// * Every present entry that was cleared is inside `to_flush`.
+pub(crate) struct PteTable<'b, 's> {
+    batch: &'b mut Batch<'s>,
+    window: Window<'s>,
+    base: NonNull<bindings::pte_t>,
+    ptl: *mut bindings::spinlock_t,
+    to_flush: Option<(usize, usize)>,
+}
+
+impl<'b, 's> PteTable<'b, 's> {
+    /// Locks the page table of a batch's window; [`None`] where it has gone.
+    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot) -> Option<Self> {
+        let Place::Vma(window) = batch.place() else {
+            return None;
+        };
+        let mut ptl = core::ptr::null_mut();
+
+        // SAFETY: The mm is valid, and the mmap lock keeps the table that `pmd` is in. The
+        // function looks again under the lock, and answers NULL where the page table is gone.
+        let base = unsafe {
+            raw::pte_offset_map_lock(
+                window.range().mm(),
+                pmd.as_ptr(),
+                window.start(),
+                &mut ptl,
+            )
+        };
+        let base = NonNull::new(base)?;
+        stats::count(stats::Counter::PageTableLocks, 1);
+        // SAFETY: Under the page-table lock, and left before it is given back.
+        unsafe { raw::lazy_mmu_mode_enable() };
+        // INVARIANT: One page table maps the window; nothing has been cleared.
+        Some(Self {
+            batch,
+            window,
+            base,
+            ptl,
+            to_flush: None,
+        })
+    }
+
+    /// The window.
+    pub(crate) fn window(&self) -> Window<'s> {
+        self.window
+    }
+
+    /// The batch, which cannot be dropped meanwhile.
+    pub(crate) fn batch(&mut self) -> &mut Batch<'s> {
+        self.batch
+    }
+
+    /// The batch, for looking at.
+    pub(crate) fn batch_ref(&self) -> &Batch<'s> {
+        self.batch
+    }
+
+    /// The entry of the page with this number within the window.
+    ///
+    /// # Panics
+    ///
+    /// Never: a number beyond the window is taken as its last page.
+    pub(super) fn entry_ptr(&self, index: usize) -> *mut bindings::pte_t {
+        let index = index.min(self.window.pages() - 1);
+        // SAFETY: By the type invariants the window's entries follow `base`.
+        unsafe { self.base.as_ptr().add(index) }
+    }
+
+    /// Notes that the present entry at `addr` has been cleared.
+    pub(super) fn owe_flush(&mut self, addr: usize) {
+        let (first, last) = self.to_flush.unwrap_or((addr, addr));
+        self.to_flush = Some((first.min(addr), last.max(addr)));
+    }
+
+    /// Flushes what is owed.
+    ///
+    /// # Context
+    ///
+    /// Under the page-table lock, in lazy MMU mode.
+    pub(super) fn flush(&mut self) {
+        if let Some((first, last)) = self.to_flush.take() {
+            stats::count(stats::Counter::TlbFlushes, 1);
+            // SAFETY: The area is valid; the range is inside it.
+            unsafe {
+                raw::flush_tlb_range(self.window.range().vma(), first, last + PAGE_SIZE);
+            }
+        }
+    }
+
+    /// Counts pages that the process has now and had not before.
+    pub(super) fn account_anon(&self, pages: usize) {
+        // SAFETY: The mm is valid.
+        unsafe { raw::add_anon_pages(self.window.range().mm(), pages as isize) };
+    }
+}
+
+impl Drop for PteTable<'_, '_> {
+    /// Flushes before anybody else can take the lock, then leaves lazy mode, then unlocks.
+    fn drop(&mut self) {
+        self.flush();
+        // SAFETY: Entered in `lock`.
+        unsafe { raw::lazy_mmu_mode_disable() };
+        // SAFETY: By the type invariants the lock is held, and `base` is its mapped table.
+        unsafe { raw::pte_unmap_unlock(self.base.as_ptr(), self.ptl) };
+    }
+}
+

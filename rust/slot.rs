@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One source of a batch: what it is, how far it has come, and what we hold for it.
+
+use super::{
+    folio::{
+        Folio,
+        LockedFolio, //
+    },
+    lru,
+    raw,
+    rmap,
+    rmap::AnonVma,
+    vma::Window,
+    word::{
+        PfnWord,
+        Reason,
+        DEVICE,
+        UNADDRESSABLE,
+        WRITE, //
+    },
+};
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// How far a slot has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// A source behind migration entries.
+    Taken,
+    /// A source that is to be mapped again as it was.
+    Refused,
+    /// A source with a destination that is yet to become it.
+    Given,
+    /// A source whose destination has become it.
+    Migrated,
+    /// A hole, or the zero page.
+    Hole,
+    /// A hole with a page to fill it.
+    GivenHole,
+    /// A hole that is filled.
+    Filled,
+    /// Nothing is left to be done or undone.
+    Settled,
+}
+
+/// What is held for a slot, bit by bit; each is cleared as it is given back.
+pub(crate) mod held {
+    /// The lock and one reference of the source.
+    pub(crate) const SOURCE: u8 = 1 << 0;
+    /// The source is off the LRU.
+    pub(crate) const OFF_LRU: u8 = 1 << 1;
+    /// The lock and one reference of the destination.
+    pub(crate) const DESTINATION: u8 = 1 << 2;
+    /// A migration entry at the slot's own place.
+    pub(crate) const OWN_ENTRY: u8 = 1 << 3;
+    /// Migration entries elsewhere, which the reverse mapping finds.
+    pub(crate) const OTHER_ENTRIES: u8 = 1 << 4;
+}
+
+/// One source folio of a batch, or one hole.
+///
+/// # Invariants
+///
+/// * With [`held::SOURCE`], `src` is a folio whose lock and one of whose references are ours.
+///   Without it `src` is NULL, or the folio of the fault, or of no further use.
+/// * With [`held::DESTINATION`] the same holds for `dst`.
+/// * `anon_vma`, where it is not NULL, has one reference of ours.
+pub(crate) struct Slot {
+    src: *mut bindings::folio,
+    dst: *mut bindings::folio,
+    anon_vma: *mut bindings::anon_vma,
+    /// The number of its first page within the window.
+    index: u16,
+    /// The binary logarithm of its pages.
+    order: u8,
+    state: State,
+    held: u8,
+    /// Flags of its word: WRITE, DEVICE, UNADDRESSABLE, FAULT.
+    flags: u16,
+    /// Flags of the driver's word: WRITE.
+    dst_flags: u16,
+}
+
+impl Slot {
+    /// A hole of one page.
+    pub(crate) fn hole(index: usize, flags: u64) -> Self {
+        Self {
+            src: core::ptr::null_mut(),
+            dst: core::ptr::null_mut(),
+            anon_vma: core::ptr::null_mut(),
+            index: index as u16,
+            order: 0,
+            state: State::Hole,
+            held: 0,
+            flags: flags as u16,
+            dst_flags: 0,
+        }
+    }
+
+    /// A source of one page.
+    ///
+    /// # Safety
+    ///
+    /// Without `borrowed`, the caller gives the lock and one reference of `src` to the slot. With
+    /// it, they are the fault handler's, which keeps them until the call is over.
+    pub(crate) unsafe fn source(
+        src: NonNull<bindings::folio>,
+        index: usize,
+        flags: u64,
+        entries: u8,
+        borrowed: bool,
+    ) -> Self {
+        // INVARIANT: The caller's promise.
+        Self {
+            src: src.as_ptr(),
+            state: State::Taken,
+            held: entries | if borrowed { 0 } else { held::SOURCE },
+            ..Self::hole(index, flags)
+        }
+    }
+
+    /// A source of one page of device memory, found by its frame number.
+    ///
+    /// All its mappings are elsewhere, and `anon_vma` finds them until the slot is settled.
+    pub(crate) fn device(src: LockedFolio, index: usize, anon_vma: AnonVma) -> Self {
+        let mut flags = DEVICE;
+        if src.folio().is_device_private() {
+            flags |= UNADDRESSABLE;
+        }
+        // SAFETY: Lock and reference come with `src`.
+        let slot = unsafe { Self::source(src.into_raw(), index, flags, 0, false) };
+        // INVARIANT: The reference comes with `anon_vma`.
+        Self {
+            anon_vma: anon_vma.into_raw().as_ptr(),
+            ..slot
+        }
+    }
+
+    /// How far the slot has come.
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether the driver may give a destination for it.
+    pub(crate) fn is_offered(&self) -> bool {
+        matches!(self.state, State::Taken | State::Hole)
+    }
+
+    /// The numbers, within the window, of its pages.
+    pub(crate) fn pages(&self) -> core::ops::Range<usize> {
+        let first = usize::from(self.index);
+        first..first + (1 << self.order)
+    }
+
+    /// The number, within the window, of its first page.
+    pub(crate) fn index(&self) -> usize {
+        usize::from(self.index)
+    }
+
+    /// Whether all of `bits` are held.
+    pub(crate) fn holds(&self, bits: u8) -> bool {
+        self.held & bits == bits
+    }
+
+    /// Notes that `bits` are no longer held.
+    pub(crate) fn release(&mut self, bits: u8) {
+        self.held &= !bits;
+    }
+
+    /// The source.
+    pub(crate) fn src(&self) -> Option<Folio<'_>> {
+        let ptr = NonNull::new(self.src)?;
+        // SAFETY: By the type invariants it is locked and referenced by us, or by the fault
+        // handler, until the slot is settled.
+        Some(unsafe { Folio::from_raw(ptr) })
+    }
+
+    /// The destination that is held.
+    pub(crate) fn dst(&self) -> Option<Folio<'_>> {
+        let ptr = NonNull::new(self.dst)?;
+        // SAFETY: By the type invariants it is locked and referenced by us.
+        self.holds(held::DESTINATION)
+            .then(|| unsafe { Folio::from_raw(ptr) })
+    }
+
+    /// The folio that the slot's entries are to map: the destination if it has become the source.
+    pub(crate) fn target(&self) -> Option<Folio<'_>> {
+        match self.state {
+            State::Migrated | State::Filled => self.dst(),
+            _ => self.src(),
+        }
+    }
+
+    /// Takes the source off the LRU.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NotLru`] where it is on none: in a per-CPU batch, or taken by somebody else.
+    pub(crate) fn isolate(&mut self) -> Result<(), Reason> {
+        let isolated = self.src().is_some_and(lru::isolate);
+        if !isolated {
+            return Err(Reason::NotLru);
+        }
+        self.held |= held::OFF_LRU;
+        Ok(())
+    }
+
+    /// Puts migration entries where other page tables, or other places, map the source.
+    pub(crate) fn unmap_others(&mut self) {
+        if let Some(src) = self.src() {
+            rmap::unmap(src);
+        }
+        self.held |= held::OTHER_ENTRIES;
+    }
+
+    /// The word that offers the slot to the driver.
+    pub(crate) fn offer(&self) -> PfnWord {
+        match self.src() {
+            Some(src) => PfnWord::offer(src.pfn(), u64::from(self.flags)),
+            None => PfnWord::HOLE,
+        }
+    }
+
+    /// Marks the slot as one that stays.
+    pub(crate) fn refuse(&mut self) {
+        self.state = State::Refused;
+    }
+
+    /// Takes a destination over from the driver.
+    ///
+    /// # Safety
+    ///
+    /// The caller gives the lock and one reference of `dst` to the slot.
+    pub(crate) unsafe fn give(&mut self, dst: NonNull<bindings::folio>, word: PfnWord) {
+        // INVARIANT: The caller's promise.
+        self.dst = dst.as_ptr();
+        self.held |= held::DESTINATION;
+        self.dst_flags = if word.has(WRITE) { WRITE as u16 } else { 0 };
+        self.state = match self.state {
+            State::Hole => State::GivenHole,
+            State::Taken => State::Given,
+            other => other,
+        };
+    }
+
+    /// Lets the destination become the source: mapping, flags, charge.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Pinned`] where a reference has appeared; nothing has changed then.
+    pub(crate) fn migrate(&mut self) -> Result<(), Reason> {
+        let (Some(src), Some(dst)) = (self.src(), self.dst()) else {
+            return Err(Reason::Declined);
+        };
+        // SAFETY: Both are locked by us or by the fault handler. The source is unmapped, off the
+        // LRU, and has one reference beyond the expected ones. The destination is fresh.
+        let error = unsafe { raw::folio_migrate_mapping(dst.as_ptr(), src.as_ptr()) };
+        if error != 0 {
+            return Err(Reason::Pinned);
+        }
+        // SAFETY: As above, after the mapping has moved.
+        unsafe { raw::folio_migrate_flags(dst.as_ptr(), src.as_ptr()) };
+        if src.is_device_private() {
+            // Nobody has watched what the device wrote.
+            dst.mark_swap_backed();
+            dst.mark_dirty();
+        }
+        self.state = State::Migrated;
+        Ok(())
+    }
+
+    /// Charges the page for a hole to the process, and shows its contents to other processors.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NoMemory`] where the process's limit is reached.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub(crate) fn charge(&mut self, window: &Window<'_>) -> Result<(), Reason> {
+        let Some(dst) = self.dst() else {
+            return Err(Reason::Declined);
+        };
+        if dst.has_mapping() {
+            return Err(Reason::BadDestination);
+        }
+        // SAFETY: The folio is fresh, and locked by us; the mm is valid.
+        if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), window.range().mm()) } != 0 {
+            return Err(Reason::NoMemory);
+        }
+        // SAFETY: The folio is locked by us.
+        unsafe { raw::folio_mark_uptodate(dst.as_ptr()) };
+        Ok(())
+    }
+
+    /// Forgets a destination that turns out to be another slot's.
+    pub(crate) fn forget_dst(&mut self) {
+        self.dst = core::ptr::null_mut();
+        self.release(held::DESTINATION);
+    }
+
+    /// Whether the driver's page could not be used, and is still to be given back.
+    pub(crate) fn has_failed_dst(&self) -> bool {
+        matches!(self.state, State::Refused | State::Hole) && self.holds(held::DESTINATION)
+    }
+
+    /// Notes that the hole has been filled.
+    pub(crate) fn set_filled(&mut self) {
+        self.state = State::Filled;
+    }
+
+    /// Notes that the destination was not taken; it is given back when the slot is settled.
+    pub(crate) fn set_failed(&mut self) {
+        self.state = match self.state {
+            State::GivenHole | State::Hole => State::Hole,
+            _ => State::Refused,
+        };
+    }
+
+    /// The word for the driver's second callback.
+    pub(crate) fn result(&self, otherwise: PfnWord) -> PfnWord {
+        let flags = u64::from(self.dst_flags);
+        match (self.dst(), self.state) {
+            (Some(dst), State::Migrated | State::Filled) => PfnWord::moved_to(dst.pfn(), flags),
+            (Some(dst), _) => PfnWord::failed_for(dst.pfn(), flags),
+            (None, _) => otherwise,
+        }
+    }
+
+    /// Puts on the LRU what belongs there.
+    pub(crate) fn return_to_lru(&mut self) {
+        let arrived = matches!(self.state, State::Migrated);
+        let off = self.holds(held::OFF_LRU);
+        if let Some(target) = self.target() {
+            if (arrived || off) && !target.is_zone_device() {
+                lru::add(target);
+            }
+        }
+        self.release(held::OFF_LRU);
+    }
+
+    /// Replaces the migration entries that the reverse mapping finds.
+    pub(crate) fn remap_others(&mut self) {
+        if !self.holds(held::OTHER_ENTRIES) {
+            return;
+        }
+        if let (Some(src), Some(target)) = (self.src(), self.target()) {
+            rmap::remap(src, target);
+        }
+        self.release(held::OTHER_ENTRIES | held::OWN_ENTRY);
+    }
+
+    /// Gives back every lock and reference.
+    ///
+    /// No migration entry for the source may be left.
+    pub(crate) fn put(&mut self) {
+        if let (true, Some(src)) = (self.holds(held::SOURCE), self.src()) {
+            // SAFETY: By the type invariants the lock is ours; all of it is cleared below.
+            unsafe { src.unlock() };
+            // SAFETY: The same for the reference.
+            unsafe { src.put() };
+        }
+        if let Some(dst) = self.dst() {
+            // SAFETY: By the type invariants the lock is ours; all of it is cleared below.
+            unsafe { dst.unlock() };
+            // SAFETY: The same for the reference.
+            unsafe { dst.put() };
+        }
+        if let Some(anon_vma) = NonNull::new(self.anon_vma) {
+            // SAFETY: From `keep_anon_vma`; it is cleared below.
+            drop(unsafe { AnonVma::from_raw(anon_vma) });
+        }
+        self.src = core::ptr::null_mut();
+        self.dst = core::ptr::null_mut();
+        self.anon_vma = core::ptr::null_mut();
+        self.release(held::SOURCE | held::DESTINATION);
+        self.state = State::Settled;
+    }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Counters of what calls did and where their time went.
+//!
+//! A static key keeps them off, at no cost, until somebody asks for them in debugfs.
+
+use super::{
+    folio::Folio,
+    raw,
+    word::{
+        Outcome,
+        Reason, //
+    },
+};
+use kernel::{
+    fmt,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    },
+};
+
+type Count = Atomic<i64>;
+
+/// Things that are counted by themselves.
+#[derive(Clone, Copy)]
+pub(crate) enum Counter {
+    Calls,
+    Windows,
+    PageTableLocks,
+    TlbFlushes,
+    NotifierBrackets,
+    LruDrains,
+    Splits,
+}
+
+const COUNTERS: [&str; 7] = [
+    "calls",
+    "windows",
+    "page_table_locks",
+    "tlb_flushes",
+    "notifier_brackets",
+    "lru_drains",
+    "splits",
+];
+
+/// The stages whose time is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Split,
+    Collect,
+    Isolate,
+    Unmap,
+    Copy,
+    Migrate,
+    Finalize,
+    Settle,
+}
+
+const STAGES: [&str; 8] = [
+    "split", "collect", "isolate", "unmap", "copy", "migrate", "finalize", "settle",
+];
+
+/// Where a page was, or is.
+const KINDS: [&str; 4] = ["system", "private", "coherent", "hole"];
+
+fn kind(folio: Option<Folio<'_>>) -> usize {
+    match folio {
+        None => 3,
+        Some(folio) if folio.is_device_private() => 1,
+        Some(folio) if folio.is_zone_device() => 2,
+        Some(_) => 0,
+    }
+}
+
+static COUNTS: [Count; COUNTERS.len()] = [const { Count::new(0) }; COUNTERS.len()];
+static NANOSECONDS: [Count; STAGES.len()] = [const { Count::new(0) }; STAGES.len()];
+static MOVED: [[Count; KINDS.len()]; KINDS.len()] =
+    [const { [const { Count::new(0) }; KINDS.len()] }; KINDS.len()];
+static LEFT: [Count; Reason::COUNT] = [const { Count::new(0) }; Reason::COUNT];
+
+fn is_on() -> bool {
+    // SAFETY: The key is a static one, defined in `ffi/export.c`.
+    unsafe {
+        kernel::jump_label::static_branch_unlikely!(
+            raw::hmm_migrate_stats_gate,
+            raw::hmm_migrate_gate,
+            key
+        )
+    }
+}
+
+/// Switches the counters on or off.
+///
+/// # Context
+///
+/// May sleep.
+pub(crate) fn switch(on: bool) {
+    let gate = &raw mut raw::hmm_migrate_stats_gate;
+    // SAFETY: The key is a static one; switching it takes its own lock.
+    unsafe { raw::gate_switch(gate, on) };
+}
+
+/// Sets every counter to zero.
+pub(crate) fn reset() {
+    let flat = MOVED.iter().flatten();
+    for count in COUNTS.iter().chain(&NANOSECONDS).chain(&LEFT).chain(flat) {
+        count.store(0, Relaxed);
+    }
+}
+
+/// Counts something.
+pub(crate) fn count(counter: Counter, number: usize) {
+    if is_on() {
+        if let Some(count) = COUNTS.get(counter as usize) {
+            count.add(number as i64, Relaxed);
+        }
+    }
+}
+
+/// Counts pages that have moved.
+pub(crate) fn count_moved(src: Option<Folio<'_>>, dst: Option<Folio<'_>>, pages: usize) {
+    if is_on() {
+        let row = MOVED.get(kind(src));
+        if let Some(count) = row.and_then(|row| row.get(kind(dst))) {
+            count.add(pages as i64, Relaxed);
+        }
+    }
+}
+
+/// Counts the pages that have stayed, by reason.
+pub(crate) fn count_left(outcomes: &[Outcome]) {
+    if is_on() {
+        for outcome in outcomes {
+            if let Outcome::Left(reason) = outcome {
+                if let Some(count) = LEFT.get(*reason as usize) {
+                    count.add(1, Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// Does something, and counts its time for a stage.
+pub(crate) fn timed<R>(stage: Stage, work: impl FnOnce() -> R) -> R {
+    if !is_on() {
+        return work();
+    }
+    let start = Instant::<Monotonic>::now();
+    let result = work();
+    if let Some(count) = NANOSECONDS.get(stage as usize) {
+        count.add(start.elapsed().as_nanos(), Relaxed);
+    }
+    result
+}
+
+/// Writes all counters, a line each.
+pub(crate) fn show(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (name, count) in COUNTERS.iter().zip(&COUNTS) {
+        writeln!(f, "{} {}", name, count.load(Relaxed))?;
+    }
+    for (from, row) in KINDS.iter().zip(&MOVED) {
+        for (to, count) in KINDS.iter().zip(row).take(KINDS.len() - 1) {
+            writeln!(f, "moved {} {} {}", from, to, count.load(Relaxed))?;
+        }
+    }
+    for (name, count) in Reason::NAMES.iter().zip(&LEFT) {
+        writeln!(f, "left {} {}", name, count.load(Relaxed))?;
+    }
+    for (name, count) in STAGES.iter().zip(&NANOSECONDS) {
+        writeln!(f, "stage {} {}", name, count.load(Relaxed))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The calling task.
+
+use super::raw;
+use kernel::prelude::*;
+
+/// Lets others run, and ends a long call whose task is being killed.
+///
+/// # Errors
+///
+/// [`EINTR`] where a fatal signal is pending.
+///
+/// # Context
+///
+/// May sleep.
+pub(crate) fn between_windows() -> Result {
+    // SAFETY: The callers are in process context, outside any lock that forbids sleeping.
+    unsafe { raw::cond_resched() };
+    // SAFETY: `current` is always valid in process context.
+    if unsafe { raw::fatal_signal_pending() } {
+        return Err(EINTR);
+    }
+    Ok(())
+}
+
+/// Gives the processor away, so that whoever holds a reference that is in the way can drop it.
+pub(crate) fn give_way() {
+    // SAFETY: The callers are in process context, outside any lock that forbids sleeping.
+    unsafe { raw::yield_processor() };
+}
+
+/// Asserts in debug kernels that the caller may sleep.
+pub(crate) fn may_sleep() {
+    // SAFETY: An annotation without effect on anything.
+    unsafe { raw::might_sleep() };
+}

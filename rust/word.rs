@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The pfn word: what a driver and this module tell each other about one page.
+//!
+//! C header: `include/linux/hmm_migrate.h`.
+
+use super::raw;
+use kernel::prelude::*;
+
+const SHIFT: u32 = raw::HMM_MIGRATE_PFN_SHIFT;
+const PFN_MASK: u64 = (1 << raw::HMM_MIGRATE_PFN_BITS) - 1;
+const ORDER_SHIFT: u32 = raw::HMM_MIGRATE_PFN_SHIFT + raw::HMM_MIGRATE_PFN_BITS;
+const ORDER_MASK: u64 = (1 << raw::HMM_MIGRATE_ORDER_BITS) - 1;
+
+pub(crate) const VALID: u64 = 1 << 0;
+pub(crate) const READ: u64 = 1 << 1;
+pub(crate) const WRITE: u64 = 1 << 2;
+pub(crate) const ERROR: u64 = 1 << 3;
+pub(crate) const EMPTY: u64 = 1 << 4;
+pub(crate) const FAULT: u64 = 1 << 5;
+pub(crate) const DEVICE: u64 = 1 << 6;
+pub(crate) const LOCKED: u64 = 1 << 7;
+pub(crate) const MIGRATE: u64 = 1 << 9;
+pub(crate) const UNADDRESSABLE: u64 = 1 << 10;
+
+/// Why a page is still where it was.
+///
+/// The values are those of `enum hmm_migrate_reason`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Reason {
+    /// There is nothing that the call asks for.
+    Nothing,
+    /// A kind that is not moved.
+    Kind,
+    /// A device page of another owner.
+    Foreign,
+    /// Swapped out, or its swap slot is shared.
+    Swapped,
+    /// The memory is broken.
+    Poisoned,
+    /// Locked or written back by somebody else.
+    Locked,
+    /// Taken off the LRU by somebody else.
+    NotLru,
+    /// Somebody else holds a reference or a pin.
+    Pinned,
+    /// A large folio that could not be split.
+    Partial,
+    /// No process maps it.
+    NotMapped,
+    /// The page table changed meanwhile.
+    Raced,
+    /// No memory, or no charge, for a page table.
+    NoMemory,
+    /// The driver did not want it.
+    Declined,
+    /// The driver's destination breaks a rule.
+    BadDestination,
+}
+
+impl Reason {
+    /// How many reasons there are.
+    pub(crate) const COUNT: usize = raw::hmm_migrate_reason_HMM_MIGRATE_NR_REASONS as usize;
+
+    /// The names, in the order of the values, as the counters show them.
+    pub(crate) const NAMES: [&'static str; Self::COUNT] = [
+        "nothing",
+        "kind",
+        "foreign",
+        "swapped",
+        "poisoned",
+        "locked",
+        "not_lru",
+        "pinned",
+        "partial",
+        "not_mapped",
+        "raced",
+        "no_memory",
+        "declined",
+        "bad_destination",
+    ];
+}
+
+/// What has become of one page of a window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// It is at its destination.
+    Moved,
+    /// It is where it was.
+    Left(Reason),
+}
+
+/// What a driver says about a page that it was offered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// It stays; with an errno if the driver gave one.
+    Declined(Option<i32>),
+    /// It goes to this page, which is yet to be checked.
+    Given(PfnWord),
+}
+
+/// One word; see the C header for its layout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
+pub(crate) struct PfnWord(u64);
+
+impl PfnWord {
+    /// The number after the last that a word can have.
+    pub(crate) const MAX_PFN: usize = PFN_MASK as usize + 1;
+
+    /// The word of a page that is not offered, or of which there is nothing to say.
+    pub(crate) const NOTHING: Self = Self(0);
+
+    /// The word that offers a hole.
+    pub(crate) const HOLE: Self = Self(EMPTY);
+
+    /// The word that offers a page; `flags` are those of WRITE, DEVICE, UNADDRESSABLE and FAULT.
+    pub(crate) const fn offer(pfn: usize, flags: u64) -> Self {
+        Self((pfn as u64) << SHIFT | VALID | READ | LOCKED | MIGRATE | flags)
+    }
+
+    /// What the driver's word says.
+    ///
+    /// A hole that the driver left alone has no MIGRATE, and is declined like any other.
+    pub(crate) const fn answer(self) -> Answer {
+        if self.0 & ERROR != 0 {
+            Answer::Declined(Some(self.pfn() as i32))
+        } else if self.0 & MIGRATE == 0 {
+            Answer::Declined(None)
+        } else {
+            Answer::Given(self)
+        }
+    }
+
+    /// The word of a page that has moved, while the driver may still look at its destination.
+    pub(crate) const fn moved_to(pfn: usize, flags: u64) -> Self {
+        Self((pfn as u64) << SHIFT | VALID | LOCKED | MIGRATE | flags)
+    }
+
+    /// The word of a page that has not moved, with the destination that it did not get.
+    pub(crate) const fn failed_for(pfn: usize, flags: u64) -> Self {
+        Self((pfn as u64) << SHIFT | VALID | LOCKED | ERROR | flags)
+    }
+
+    /// The word that stays after the call: no pfn survives it.
+    pub(crate) const fn outcome(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Moved => Self(MIGRATE),
+            Outcome::Left(Reason::Nothing) => Self::NOTHING,
+            Outcome::Left(reason) => Self((reason as u64) << SHIFT | ERROR),
+        }
+    }
+
+    /// The page frame number; of use only with VALID.
+    pub(crate) const fn pfn(self) -> usize {
+        (self.0 >> SHIFT & PFN_MASK) as usize
+    }
+
+    /// The order of the folio that begins at this page.
+    pub(crate) const fn order(self) -> u32 {
+        (self.0 >> ORDER_SHIFT & ORDER_MASK) as u32
+    }
+
+    /// Whether all of `flags` are set.
+    pub(crate) const fn has(self, flags: u64) -> bool {
+        self.0 & flags == flags
+    }
+
+    /// Whether a bit is set that no word may have.
+    pub(crate) const fn is_malformed(self) -> bool {
+        self.0 >> (ORDER_SHIFT + raw::HMM_MIGRATE_ORDER_BITS) != 0
+    }
+}
+
+#[cfg(CONFIG_HMM_MIGRATE_KUNIT_TEST)]
+#[kunit_tests(hmm_migrate_word)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offer_has_its_pfn_and_flags() {
+        let word = PfnWord::offer(0x12345, WRITE | DEVICE);
+
+        assert_eq!(word.pfn(), 0x12345);
+        assert!(word.has(VALID | MIGRATE | LOCKED | READ | WRITE | DEVICE));
+        assert!(!word.has(UNADDRESSABLE));
+        assert_eq!(word.order(), 0);
+    }
+
+    #[test]
+    fn the_largest_pfn_leaves_the_order_alone() {
+        let word = PfnWord::offer((1 << raw::HMM_MIGRATE_PFN_BITS) - 1, 0);
+
+        assert_eq!(word.pfn(), (1 << raw::HMM_MIGRATE_PFN_BITS) - 1);
+        assert_eq!(word.order(), 0);
+        assert!(!word.is_malformed());
+    }
+
+    #[test]
+    fn a_word_without_migrate_is_declined() {
+        assert_eq!(PfnWord(VALID | LOCKED).answer(), Answer::Declined(None));
+        assert_eq!(PfnWord::NOTHING.answer(), Answer::Declined(None));
+        assert_eq!(PfnWord::HOLE.answer(), Answer::Declined(None));
+    }
+
+    #[test]
+    fn an_error_outweighs_migrate() {
+        let word = PfnWord(12 << SHIFT | ERROR | MIGRATE | VALID);
+
+        assert_eq!(word.answer(), Answer::Declined(Some(12)));
+    }
+
+    #[test]
+    fn a_destination_is_given_with_its_order() {
+        let word = PfnWord(9 << ORDER_SHIFT | 0x200 << SHIFT | VALID | MIGRATE | LOCKED);
+
+        assert_eq!(word.answer(), Answer::Given(word));
+        assert_eq!(word.order(), 9);
+        assert_eq!(word.pfn(), 0x200);
+    }
+
+    #[test]
+    fn the_top_byte_must_be_clear() {
+        assert!(PfnWord(1 << 56).is_malformed());
+        assert!(!PfnWord(0x1f << ORDER_SHIFT).is_malformed());
+    }
+
+    #[test]
+    fn no_pfn_survives_the_call() {
+        assert_eq!(PfnWord::outcome(Outcome::Moved), PfnWord(MIGRATE));
+        assert_eq!(PfnWord::outcome(Outcome::Left(Reason::Nothing)), PfnWord(0));
+
+        let left = PfnWord::outcome(Outcome::Left(Reason::Pinned));
+        assert!(left.has(ERROR));
+        assert!(!left.has(VALID));
+        assert_eq!(left.pfn(), Reason::Pinned as usize);
+    }
+
+    #[test]
+    fn a_failed_destination_is_shown_without_migrate() {
+        let word = PfnWord::failed_for(7, WRITE);
+
+        assert!(word.has(VALID | ERROR | WRITE));
+        assert!(!word.has(MIGRATE));
+        assert_eq!(word.pfn(), 7);
+    }
+
+    #[test]
+    fn reasons_have_the_values_of_the_header() {
+        assert_eq!(
+            Reason::BadDestination as u32,
+            raw::hmm_migrate_reason_HMM_MIGRATE_BAD_DESTINATION
+        );
+        assert_eq!(
+            Reason::Pinned as u32,
+            raw::hmm_migrate_reason_HMM_MIGRATE_PINNED
+        );
+        assert_eq!(Reason::COUNT, Reason::BadDestination as usize + 1);
+    }
+}

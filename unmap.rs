@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The third stage: the remaining mappings, through the reverse mapping; then the pin test.
+//!
+//! After it the contents of every source are stable: mapped nowhere, locked, and without a
+//! reference that is not explained.
+
+#![forbid(unsafe_code)]
+
+use crate::mm::{
+    batch::Batch,
+    call::Call,
+    rmap,
+    slot::Slot,
+    word::Reason, //
+};
+
+use crate::isolate::Isolated;
+
+use kernel::sync::barrier::{
+    smp_mb,
+    Full, //
+};
+
+/// A window whose sources are mapped nowhere and pinned by nobody.
+pub(crate) struct Unmapped<'s>(pub(crate) Batch<'s>);
+
+/// Unmaps a window; [`None`] where nothing of it can move, or it must be worked through again.
+pub(crate) fn unmap(Isolated(mut batch): Isolated<'_>) -> Option<Unmapped<'_>> {
+    let call = batch.call();
+    let mut walked = false;
+
+    batch.each_source(|source| {
+        if source.src().is_some_and(|src| src.is_mapped()) {
+            source.unmap_others();
+            walked = true;
+        }
+        Ok(())
+    });
+    if walked {
+        rmap::flush_unmapped();
+    }
+
+    // Entries are cleared before references are counted: a fast pin takes its reference first, and
+    // then looks at the entry.
+    smp_mb(Full);
+    batch.each_source(|source| find_pins(call, source));
+    if call.will_retry() {
+        return None;
+    }
+    crate::finalize::restore_refused(&mut batch);
+    batch.has_offers().then_some(Unmapped(batch))
+}
+
+/// One reference is ours, or the fault handler's; mappings and the swap cache explain the others.
+fn find_pins(call: &Call, source: &Slot) -> Result<(), Reason> {
+    let Some(src) = source.src() else {
+        return Err(Reason::Raced);
+    };
+    if src.is_mapped() {
+        return Err(Reason::Pinned);
+    }
+    if src.ref_count() == src.expected_ref_count() + 1 {
+        return Ok(());
+    }
+    if !src.is_zone_device() && !src.may_be_pinned() {
+        // Another processor's batch may have it.
+        call.ask_for_drain();
+    }
+    Err(Reason::Pinned)
+}
