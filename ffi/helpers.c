@@ -472,7 +472,12 @@ __helper bool hmm_raw_page_is_zone_device(struct page *page)
 
 __helper bool hmm_raw_page_is_typed(struct page *page)
 {
-	return page_has_type(page) || PageReserved(page);
+	return page_has_type(page);
+}
+
+__helper bool hmm_raw_page_reserved(struct page *page)
+{
+	return PageReserved(page);
 }
 
 __helper bool hmm_raw_page_hwpoison(struct page *page)

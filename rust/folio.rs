@@ -156,7 +156,9 @@ impl<'a> Folio<'a> {
         // SAFETY: By the type invariants the folio is valid; its first page is at index 0.
         let page = unsafe { raw::folio_page(self.as_ptr(), 0) };
         // SAFETY: The page of a valid folio is valid.
-        unsafe { raw::page_is_typed(page) }
+        let typed = unsafe { raw::page_is_typed(page) };
+        // SAFETY: As above. Device memory is reserved for its device.
+        typed || (!self.is_zone_device() && unsafe { raw::page_reserved(page) })
     }
 
     /// Takes the lock if nobody has it.
