@@ -40,7 +40,14 @@ use crate::mm::{
 
 /// A window whose sources are locked, each behind a migration entry in the window's page table, or
 /// mapped as before where the window is one of device memory.
-pub(crate) struct Collected<'s>(pub(crate) Batch<'s>);
+pub(crate) struct Collected<'s>(Batch<'s>);
+
+impl<'s> Collected<'s> {
+    /// Takes the batch over for the next stage.
+    pub(crate) fn into_batch(self) -> Batch<'s> {
+        self.0
+    }
+}
 
 /// Collects a window; [`None`] where nothing of it can move, or it must be worked through again.
 pub(crate) fn collect(mut batch: Batch<'_>) -> Option<Collected<'_>> {
@@ -65,7 +72,7 @@ fn collect_window(batch: &mut Batch<'_>, window: &Window<'_>) {
     loop {
         match look_up(window) {
             Level::Hole => return offer_holes(batch, window),
-            Level::Leaf(pmd) => match large::find(call, window, pmd) {
+            Level::Leaf(pmd) => match large::find(call, pmd) {
                 Found::Changed => {}
                 Found::Other(reason) => return batch.leave_all(reason),
                 Found::ZeroPage if !fills_holes(call, window) => {
@@ -99,20 +106,20 @@ fn fills_holes(call: &Call, window: &Window<'_>) -> bool {
 
 fn collect_table(mut table: PteTable<'_, '_>) {
     let window = table.window();
-    let fills = fills_holes(table.batch().call(), &window);
+    let fills = fills_holes(table.call(), &window);
 
     for index in 0..window.pages() {
         if let Err(reason) = take_entry(&mut table, index, fills) {
-            table.batch().leave(index, reason);
+            table.leave(index, reason);
         }
-        if table.batch().call().will_retry() {
+        if table.call().will_retry() {
             return;
         }
     }
 }
 
 fn take_entry(table: &mut PteTable<'_, '_>, index: usize, fills: bool) -> Result<(), Reason> {
-    let call = table.batch().call();
+    let call = table.call();
 
     match table.entry(index) {
         Entry::Other(reason) => Err(reason),
@@ -133,6 +140,8 @@ fn take_entry(table: &mut PteTable<'_, '_>, index: usize, fills: bool) -> Result
                 return Err(call.split_failure());
             }
             let page = page.lock()?;
+            // KSM works under the folio lock: look again.
+            call.policy.takes(page.folio())?;
             give_back_swap_slot(call, &page)?;
             page.freeze()
         }
@@ -146,7 +155,7 @@ fn give_back_swap_slot(call: &Call, page: &LockedEntry<'_, '_, '_>) -> Result<()
     if folio.is_under_writeback() {
         return Err(Reason::Locked);
     }
-    if !folio.is_in_swap_cache() || call.policy.to_system() || folio.free_swap() {
+    if !folio.is_in_swap_cache() || call.policy.to_system() || page.free_swap() {
         return Ok(());
     }
     Err(Reason::Swapped)
@@ -168,6 +177,10 @@ fn take_device_page(batch: &mut Batch<'_>, index: usize) -> Result<(), Reason> {
     }
     let locked = held.try_lock().ok_or(Reason::Locked)?;
     if !locked.folio().is_mapped() {
+        if locked.folio().is_anon() {
+            // Unmapped, but not free: a batch of pages to be munlocked may have it.
+            call.ask_for_drain();
+        }
         return Err(Reason::NotMapped);
     }
     call.policy.takes(locked.folio())?;
@@ -185,13 +198,26 @@ fn take_device_page(batch: &mut Batch<'_>, index: usize) -> Result<(), Reason> {
 pub(crate) fn split(mut batch: Batch<'_>) {
     match batch.place() {
         Place::Vma(window) => split_window(&mut batch, &window),
-        Place::Device { pages, .. } => (0..pages).for_each(|index| {
-            let call = batch.call();
-            let held = HeldFolio::of_device_pfn(batch.word(index).pfn());
-            if let Some(held) = held.filter(|held| held.folio().is_large()) {
-                split_one(call, Large::Held(held));
+        Place::Device { pages, .. } => split_device_pages(&batch, pages),
+    }
+}
+
+fn split_device_pages(batch: &Batch<'_>, pages: usize) {
+    let call = batch.call();
+    let mut whole = 0..0;
+
+    for word in (0..pages).map(|index| batch.word(index)) {
+        if !word.has(VALID) || whole.contains(&word.pfn()) {
+            continue;
+        }
+        let large = HeldFolio::of_device_pfn(word.pfn())
+            .filter(|held| held.folio().is_large() && large::may_split(call, held.folio()).is_ok());
+        if let Some(held) = large {
+            let pfns = held.folio().pfns();
+            if !split_one(call, Large::Held(held)) {
+                whole = pfns;
             }
-        }),
+        }
     }
 }
 
@@ -202,10 +228,10 @@ fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
     while index < window.pages() {
         match look_up(window) {
             Level::Hole => return,
-            Level::Leaf(pmd) => match large::find(call, window, pmd) {
+            Level::Leaf(pmd) => match large::find(call, pmd) {
                 Found::Changed => {}
                 Found::Other(_) => return,
-                Found::ZeroPage => large::split_zero_page(window, pmd),
+                Found::ZeroPage => large::split_zero_page(pmd),
                 Found::Folio(large) => {
                     if !split_one(call, large) {
                         return;
@@ -228,7 +254,7 @@ fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
 
 /// The next large folio that the call takes, from a page on.
 fn next_large(mut table: PteTable<'_, '_>, from: usize) -> Option<(usize, Large)> {
-    let call = table.batch().call();
+    let call = table.call();
 
     (from..table.window().pages()).find_map(|index| match table.entry(index) {
         Entry::Page(page)

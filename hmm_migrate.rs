@@ -160,10 +160,11 @@ fn migrate_range(
     mut note: impl FnMut(&[Outcome]),
 ) -> Result {
     stats::count(Counter::Calls, 1);
-    let mut at = range.start();
+    let span = range.span();
+    let mut at = span.start();
     loop {
         let window = range.window(at, scratch.window_pages());
-        let offset = (at - range.start()) >> PAGE_SHIFT;
+        let offset = (at - span.start()) >> PAGE_SHIFT;
 
         note(migrate_window(
             call,
@@ -173,11 +174,11 @@ fn migrate_range(
             Place::Vma(window),
         ));
         at = window.end();
-        if at == range.end() {
+        if at == span.end() {
             return Ok(());
         }
         if let Err(error) = task::between_windows() {
-            scratch.clear_from((at - range.start()) >> PAGE_SHIFT);
+            scratch.clear_from((at - span.start()) >> PAGE_SHIFT);
             return Err(error);
         }
     }
@@ -185,8 +186,8 @@ fn migrate_range(
 
 /// Moves what can be moved of a device's memory, wherever it is mapped.
 ///
-/// `source` gives the word with the frame number of each page, or none where the caller's words
-/// have them already.
+/// `first_pfn` is the frame number of the first page, or none where the caller's words have the
+/// numbers.
 ///
 /// # Errors
 ///
@@ -196,17 +197,17 @@ fn migrate_device(
     driver: &impl MigrateOps,
     scratch: &mut Scratch<'_>,
     total: usize,
-    source: Option<&dyn Fn(usize) -> PfnWord>,
+    first_pfn: Option<usize>,
     mut note: impl FnMut(&[Outcome]),
 ) -> Result {
     stats::count(Counter::Calls, 1);
     let mut first = 0;
     loop {
         let pages = scratch.window_pages().min(total - first);
-        if let Some(source) = source {
+        if let Some(pfn) = first_pfn {
             let words = scratch.lend(first, pages).words;
-            for (index, word) in words.iter_mut().enumerate() {
-                *word = source(first + index);
+            for (index, word) in words.iter().enumerate() {
+                word.set(PfnWord::offer(pfn + first + index, 0));
             }
         }
         note(migrate_window(
@@ -221,7 +222,10 @@ fn migrate_device(
             return Ok(());
         }
         if let Err(error) = task::between_windows() {
-            scratch.clear_from(first);
+            // A caller's list stays as it is from here on.
+            if first_pfn.is_some() {
+                scratch.clear_from(first);
+            }
             return Err(error);
         }
     }
@@ -285,8 +289,9 @@ fn show_drop_after(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
 fn set_drop_after(_: &(), reader: &mut UserSliceReader) -> Result {
     let mut name = [0; 16];
     let length = reader.len().min(name.len());
-    reader.read_slice(&mut name[..length])?;
-    let name = core::str::from_utf8(&name[..length]).map_err(|_| EINVAL)?;
+    let name = name.get_mut(..length).ok_or(EINVAL)?;
+    reader.read_slice(name)?;
+    let name = core::str::from_utf8(name).map_err(|_| EINVAL)?;
     if mm::test_hook::set(name.trim_end()) {
         Ok(())
     } else {

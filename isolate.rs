@@ -7,7 +7,10 @@
 #![forbid(unsafe_code)]
 
 use crate::mm::{
-    batch::Batch,
+    batch::{
+        Batch,
+        Which, //
+    },
     lru,
     slot::Slot, //
 };
@@ -15,10 +18,18 @@ use crate::mm::{
 use crate::collect::Collected;
 
 /// A window whose sources are locked, and on no LRU list.
-pub(crate) struct Isolated<'s>(pub(crate) Batch<'s>);
+pub(crate) struct Isolated<'s>(Batch<'s>);
+
+impl<'s> Isolated<'s> {
+    /// Takes the batch over for the next stage.
+    pub(crate) fn into_batch(self) -> Batch<'s> {
+        self.0
+    }
+}
 
 /// Isolates a window; [`None`] where nothing of it can move, or it must be worked through again.
-pub(crate) fn isolate(Collected(mut batch): Collected<'_>) -> Option<Isolated<'_>> {
+pub(crate) fn isolate(collected: Collected<'_>) -> Option<Isolated<'_>> {
+    let mut batch = collected.into_batch();
     let call = batch.call();
     let mut drained = false;
 
@@ -38,7 +49,8 @@ pub(crate) fn isolate(Collected(mut batch): Collected<'_>) -> Option<Isolated<'_
     if call.will_retry() {
         return None;
     }
-    crate::finalize::restore_refused(&mut batch);
+    // The driver is to see only what will move.
+    batch.settle(Which::Refused);
     batch.has_offers().then_some(Isolated(batch))
 }
 

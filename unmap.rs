@@ -8,7 +8,10 @@
 #![forbid(unsafe_code)]
 
 use crate::mm::{
-    batch::Batch,
+    batch::{
+        Batch,
+        Which, //
+    },
     call::Call,
     rmap,
     slot::Slot,
@@ -23,10 +26,18 @@ use kernel::sync::barrier::{
 };
 
 /// A window whose sources are mapped nowhere and pinned by nobody.
-pub(crate) struct Unmapped<'s>(pub(crate) Batch<'s>);
+pub(crate) struct Unmapped<'s>(Batch<'s>);
+
+impl<'s> Unmapped<'s> {
+    /// Takes the batch over for the next stage.
+    pub(crate) fn into_batch(self) -> Batch<'s> {
+        self.0
+    }
+}
 
 /// Unmaps a window; [`None`] where nothing of it can move, or it must be worked through again.
-pub(crate) fn unmap(Isolated(mut batch): Isolated<'_>) -> Option<Unmapped<'_>> {
+pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
+    let mut batch = isolated.into_batch();
     let call = batch.call();
     let mut walked = false;
 
@@ -48,7 +59,8 @@ pub(crate) fn unmap(Isolated(mut batch): Isolated<'_>) -> Option<Unmapped<'_>> {
     if call.will_retry() {
         return None;
     }
-    crate::finalize::restore_refused(&mut batch);
+    // The driver is to see only what will move.
+    batch.settle(Which::Refused);
     batch.has_offers().then_some(Unmapped(batch))
 }
 
@@ -63,7 +75,7 @@ fn find_pins(call: &Call, source: &Slot) -> Result<(), Reason> {
     if src.ref_count() == src.expected_ref_count() + 1 {
         return Ok(());
     }
-    if !src.is_zone_device() && !src.may_be_pinned() {
+    if !src.may_be_pinned() {
         // Another processor's batch may have it.
         call.ask_for_drain();
     }

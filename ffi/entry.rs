@@ -18,6 +18,7 @@ use crate::mm::{
         Short,
         Words, //
     },
+    span::Span,
     task,
     vma::{
         Access,
@@ -30,15 +31,13 @@ use crate::mm::{
     },
     PAGE_SHIFT,
 };
-use core::ptr::NonNull;
+use core::{
+    cell::Cell,
+    ptr::NonNull, //
+};
 use kernel::{
     bindings,
     error::from_result,
-    ffi::{
-        c_int,
-        c_ulong,
-        c_void, //
-    },
     mm::virt::VmaRef,
     prelude::*, //
 };
@@ -52,6 +51,10 @@ type Callback = unsafe extern "C" fn(
 );
 
 /// A C driver's table of callbacks.
+///
+/// # Invariants
+///
+/// Both may be called as the header says, with `private`.
 struct COps {
     alloc_and_copy: Callback,
     finalize_and_map: Callback,
@@ -59,7 +62,11 @@ struct COps {
 }
 
 impl COps {
-    fn call(&self, callback: Callback, place: &Place<'_>, words: &mut [PfnWord]) {
+    fn call(&self, callback: Callback, place: &Place<'_>, words: &[Cell<PfnWord>]) {
+        // The driver takes the window's pages as the number of words.
+        if words.len() < place.pages() {
+            return;
+        }
         let (vma, start, end) = match place {
             Place::Vma(window) => (window.range().vma(), window.start(), window.end()),
             Place::Device { first, pages } => (
@@ -68,19 +75,27 @@ impl COps {
                 (first + pages) << PAGE_SHIFT,
             ),
         };
-        // SAFETY: The caller of the exported function promises callbacks that may be called so;
-        // `PfnWord` has the layout of `hmm_pfn_t`, and there is one for each page.
-        unsafe { callback(vma, start, end, words.as_mut_ptr().cast(), self.private) };
+        // SAFETY: By the type invariants the callbacks may be called so; `PfnWord` has the layout of
+        // `hmm_pfn_t`, may be written through a `Cell`, and there is one for each page.
+        unsafe {
+            callback(
+                vma,
+                start,
+                end,
+                words.as_ptr().cast_mut().cast(),
+                self.private,
+            )
+        };
     }
 }
 
 // SAFETY: The header makes it the driver's duty; what it writes is checked all the same.
 unsafe impl MigrateOps for COps {
-    fn alloc_and_copy(&self, place: &Place<'_>, words: &mut [PfnWord]) {
+    fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]) {
         self.call(self.alloc_and_copy, place, words);
     }
 
-    fn finalize_and_map(&self, place: &Place<'_>, words: &mut [PfnWord]) {
+    fn finalize_and_map(&self, place: &Place<'_>, words: &[Cell<PfnWord>]) {
         self.call(self.finalize_and_map, place, words);
     }
 }
@@ -108,10 +123,16 @@ unsafe fn read_ops(
 ///
 /// # Safety
 ///
-/// `pfns` points to as many words as the range has pages, which nobody else uses for `'a`.
-unsafe fn caller_words<'a>(pfns: NonNull<raw::hmm_pfn_t>, pages: usize) -> Words<'a> {
-    // SAFETY: The caller's promise; every value is a word.
-    Words::Caller(unsafe { core::slice::from_raw_parts_mut(pfns.as_ptr().cast(), pages) })
+/// `pfns` points to as many words as the range has pages; for `'a` nobody uses them but us, and the
+/// driver in its callbacks.
+unsafe fn caller_words<'a>(pfns: NonNull<raw::hmm_pfn_t>, pages: usize) -> Result<Words<'a>> {
+    if pages > PfnWord::MAX_PFN {
+        return Err(EINVAL);
+    }
+    // SAFETY: The caller's promise; every value is a word, and the bound keeps the size in range.
+    Ok(Words::Caller(unsafe {
+        core::slice::from_raw_parts(pfns.as_ptr().cast(), pages)
+    }))
 }
 
 /// Counts what became of pages, for the caller.
@@ -141,11 +162,15 @@ impl Tally {
     ///
     /// `result` is NULL or may be written.
     unsafe fn write(&self, result: *mut raw::hmm_migrate_result) {
-        // SAFETY: The caller's promise.
-        if let Some(result) = unsafe { result.as_mut() } {
-            result.migrated = self.migrated;
-            result.left = self.left;
+        if result.is_null() {
+            return;
         }
+        let counts = raw::hmm_migrate_result {
+            migrated: self.migrated,
+            left: self.left,
+        };
+        // SAFETY: The caller's promise.
+        unsafe { result.write(counts) };
     }
 }
 
@@ -189,13 +214,14 @@ pub(crate) unsafe extern "C" fn hmm_migrate_range(
         let (driver, policy) = unsafe { read_ops(ops, private) }?;
         let vma = NonNull::new(vma).ok_or(EINVAL)?;
         let pfns = NonNull::new(pfns).ok_or(EINVAL)?;
-        // SAFETY: The caller holds the lock of the area.
+        // SAFETY: The caller holds the mmap lock.
         let vma = unsafe { VmaRef::from_raw(vma.as_ptr()) };
-        let range = VmaRange::new(vma, start, end, Access::Readable)?;
+        // SAFETY: As above.
+        let range = unsafe { VmaRange::new(vma, start, end, Access::Readable) }?;
 
         let pages = (end - start) >> PAGE_SHIFT;
         // SAFETY: The caller's promise.
-        let words = unsafe { caller_words(pfns, pages) };
+        let words = unsafe { caller_words(pfns, pages) }?;
         let mut short = Short::new();
         let mut scratch = Scratch::new(&mut short, pages, words);
         let call = Call::new(policy, None);
@@ -236,42 +262,46 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
         let at = vmf.__bindgen_anon_1.address & !((1 << PAGE_SHIFT) - 1);
         // SAFETY: The fault handler holds the mmap lock.
         let vma = unsafe { VmaRef::from_raw(vmf.__bindgen_anon_1.vma) };
+        let asked = Span::new(start, end, 0..usize::MAX)?;
         let (first, last) = (start.max(vma.start()), end.min(vma.end()));
-        let range = VmaRange::new(vma, first, last, Access::Any)?;
-        if !(first..last).contains(&at) {
+        // SAFETY: As above: the core does not call `migrate_to_ram` under the lock of an area.
+        let range = unsafe { VmaRange::new(vma, first, last, Access::Any) }?;
+        if !range.span().contains(at) {
             return Err(EINVAL);
         }
 
-        let table = range.around(at, usize::MAX);
-        let mut short = Short::new();
         let words = match NonNull::new(pfns) {
-            // SAFETY: The caller's array is for [start, end), of which this is the part that
-            // begins with the window.
-            Some(pfns) => unsafe {
-                caller_words(pfns.add((table.start() - start) >> PAGE_SHIFT), table.pages())
-            },
+            // SAFETY: The caller's promise.
+            Some(pfns) => unsafe { caller_words(pfns, asked.pages()) }?,
             None => Words::Own,
         };
-        let mut scratch = Scratch::new(&mut short, table.pages(), words);
+        let mut short = Short::new();
+        let mut scratch = Scratch::new(&mut short, asked.pages(), words);
+        scratch.clear_from(0);
         let window = range.around(at, scratch.window_pages());
-        let offset = (window.start() - table.start()) >> PAGE_SHIFT;
+        let offset = (window.start() - start) >> PAGE_SHIFT;
         // SAFETY: The fault handler has locked and referenced the page, until we return.
         let fault = unsafe { Fault::new(vmf.page, at) };
+        if fault.is_poisoned() {
+            return Ok(bindings::vm_fault_reason_VM_FAULT_HWPOISON);
+        }
+        if policy.takes(fault.folio()).is_err() {
+            return Err(EINVAL);
+        }
         let call = Call::new(policy, Some(fault));
 
         let outcomes =
             crate::migrate_window(&call, &driver, &mut scratch, offset, Place::Vma(window));
         tally.add(outcomes);
-        Ok(match outcomes.get(window.index(at)) {
-            Some(Outcome::Left(Reason::Declined)) => fault_of_errno(call.fault_errno()),
-            Some(Outcome::Left(Reason::BadDestination | Reason::Foreign)) => SIGBUS,
-            Some(Outcome::Left(Reason::Pinned | Reason::Partial | Reason::NotMapped)) => {
-                // Whoever holds the reference has to run before the access is repeated.
-                task::give_way();
-                0
-            }
-            _ => 0,
-        })
+        let outcome = window.index(at).and_then(|index| outcomes.get(index));
+        if let Some(errno) = call.fault_error() {
+            return Ok(fault_of_errno(errno));
+        }
+        if let Some(Outcome::Left(Reason::Pinned | Reason::Partial)) = outcome {
+            // Whoever holds the reference has to run before the access is repeated.
+            task::give_way();
+        }
+        Ok(0)
     };
     let fault = work().unwrap_or(SIGBUS);
     // SAFETY: The caller's promise.
@@ -306,15 +336,14 @@ pub(crate) unsafe extern "C" fn hmm_migrate_device_range(
     private: *mut c_void,
     result: *mut raw::hmm_migrate_result,
 ) -> c_int {
-    let source = move |index| PfnWord::offer(first_pfn + index, 0);
-    let words = match NonNull::new(pfns) {
-        // SAFETY: The caller's promise.
-        Some(pfns) => unsafe { caller_words(pfns, npages) },
-        None => Words::Own,
+    let end = first_pfn.saturating_add(npages);
+    let first = if end <= PfnWord::MAX_PFN {
+        Ok(Some(first_pfn))
+    } else {
+        Err(EINVAL)
     };
-    let fits = first_pfn.checked_add(npages).is_some_and(|end| end <= PfnWord::MAX_PFN);
     // SAFETY: The caller's promise.
-    unsafe { migrate_device(ops, npages, words, private, result, Some(&source), fits) }
+    unsafe { migrate_device(ops, first, pfns, npages, private, result) }
 }
 
 /// Moves device memory away by a list of frame numbers, wherever it is mapped.
@@ -332,42 +361,54 @@ pub(crate) unsafe extern "C" fn hmm_migrate_device_pfns(
     private: *mut c_void,
     result: *mut raw::hmm_migrate_result,
 ) -> c_int {
-    let (words, fits) = match NonNull::new(pfns) {
-        // SAFETY: The caller's promise.
-        Some(pfns) => (unsafe { caller_words(pfns, npages) }, true),
-        None => (Words::Own, false),
+    let given = if pfns.is_null() {
+        Err(EINVAL)
+    } else {
+        Ok(None)
     };
     // SAFETY: The caller's promise.
-    unsafe { migrate_device(ops, npages, words, private, result, None, fits) }
+    unsafe { migrate_device(ops, given, pfns, npages, private, result) }
 }
 
 /// What the two functions above have in common.
+///
+/// `first_pfn` is the number of the first page, or none where the words have the numbers.
 ///
 /// # Safety
 ///
 /// As for them.
 unsafe fn migrate_device(
     ops: *const raw::hmm_migrate_ops,
+    first_pfn: Result<Option<usize>>,
+    pfns: *mut raw::hmm_pfn_t,
     npages: usize,
-    words: Words<'_>,
     private: *mut c_void,
     result: *mut raw::hmm_migrate_result,
-    source: Option<&dyn Fn(usize) -> PfnWord>,
-    fits: bool,
 ) -> c_int {
     let mut tally = Tally::default();
     let error = from_result(|| {
         // SAFETY: The caller's promise.
         let (driver, policy) = unsafe { read_ops(ops, private) }?;
-        if npages == 0 || !fits {
+        let first_pfn = first_pfn?;
+        if npages == 0 {
             return Err(EINVAL);
         }
+        let words = match NonNull::new(pfns) {
+            // SAFETY: The caller's promise.
+            Some(pfns) => unsafe { caller_words(pfns, npages) }?,
+            None => Words::Own,
+        };
         let mut short = Short::new();
         let mut scratch = Scratch::new(&mut short, npages, words);
         let call = Call::new(policy, None);
-        crate::migrate_device(&call, &driver, &mut scratch, npages, source, |outcomes| {
-            tally.add(outcomes)
-        })?;
+        crate::migrate_device(
+            &call,
+            &driver,
+            &mut scratch,
+            npages,
+            first_pfn,
+            |outcomes| tally.add(outcomes),
+        )?;
         Ok(0)
     });
     // SAFETY: The caller's promise.

@@ -44,14 +44,24 @@ __helper pud_t *hmm_raw_pud_offset(p4d_t *p4d, unsigned long addr)
 	return pud_offset(p4d, addr);
 }
 
-__helper bool hmm_raw_pud_none(pud_t *pud)
+__helper bool hmm_raw_pud_none(pud_t pud)
 {
-	return pud_none(pudp_get(pud));
+	return pud_none(pud);
 }
 
-__helper bool hmm_raw_pud_is_table(pud_t *pud)
+__helper pud_t hmm_raw_pudp_get(pud_t *pud)
 {
-	return pud_present(pudp_get(pud)) && !pud_leaf(pudp_get(pud));
+	return pudp_get(pud);
+}
+
+__helper bool hmm_raw_pud_present(pud_t pud)
+{
+	return pud_present(pud);
+}
+
+__helper bool hmm_raw_pud_leaf(pud_t pud)
+{
+	return pud_leaf(pud);
 }
 
 __helper pmd_t *hmm_raw_pmd_offset(pud_t *pud, unsigned long addr)
@@ -445,6 +455,11 @@ __helper struct page *hmm_raw_folio_page(struct folio *folio, unsigned long n)
 	return folio_page(folio, n);
 }
 
+__helper unsigned long hmm_raw_folio_nr_pages(struct folio *folio)
+{
+	return folio_nr_pages(folio);
+}
+
 __helper int hmm_raw_folio_ref_count(struct folio *folio)
 {
 	return folio_ref_count(folio);
@@ -458,6 +473,16 @@ __helper int hmm_raw_folio_expected_ref_count(struct folio *folio)
 __helper bool hmm_raw_folio_mapped(struct folio *folio)
 {
 	return folio_mapped(folio);
+}
+
+__helper unsigned long hmm_raw_folio_index_field(struct folio *folio)
+{
+	return folio->index;
+}
+
+__helper void hmm_raw_folio_set_index(struct folio *folio, unsigned long index)
+{
+	folio->index = index;
 }
 
 __helper bool hmm_raw_folio_has_mapping(struct folio *folio)
@@ -580,14 +605,9 @@ __helper void hmm_raw_folio_mark_dirty(struct folio *folio)
 	folio_mark_dirty(folio);
 }
 
-__helper void hmm_raw_folio_mark_uptodate(struct folio *folio)
+__helper void hmm_raw___folio_mark_uptodate(struct folio *folio)
 {
 	__folio_mark_uptodate(folio);
-}
-
-__helper void hmm_raw_folio_set_swapbacked(struct folio *folio)
-{
-	folio_set_swapbacked(folio);
 }
 
 __helper bool hmm_raw_folio_free_swap(struct folio *folio)
@@ -595,7 +615,7 @@ __helper bool hmm_raw_folio_free_swap(struct folio *folio)
 	return folio_free_swap(folio);
 }
 
-__helper int hmm_raw_split_page(struct page *page)
+__helper int hmm_raw_split_huge_page(struct page *page)
 {
 	return split_huge_page_to_list_to_order(page, NULL, 0);
 }
@@ -613,10 +633,10 @@ __helper void hmm_raw_folio_migrate_flags(struct folio *dst, struct folio *src)
 
 /* The reverse mapping. */
 
-__helper bool hmm_raw_folio_try_share_anon_rmap_pte(struct folio *folio,
-						    struct page *page)
+__helper int hmm_raw_folio_try_share_anon_rmap_pte(struct folio *folio,
+						   struct page *page)
 {
-	return !folio_try_share_anon_rmap_pte(folio, page);
+	return folio_try_share_anon_rmap_pte(folio, page);
 }
 
 __helper void hmm_raw_folio_remove_rmap_pte(struct folio *folio,
@@ -744,6 +764,16 @@ __helper unsigned long hmm_raw_vma_special_flags(struct vm_area_struct *vma)
 	return vma->vm_flags & (VM_SPECIAL | VM_SHADOW_STACK);
 }
 
+__helper unsigned long hmm_raw_flag_locked(void)
+{
+	return VM_LOCKED;
+}
+
+__helper unsigned long hmm_raw_flag_shadow_stack(void)
+{
+	return VM_SHADOW_STACK;
+}
+
 __helper bool hmm_raw_userfaultfd_missing(struct vm_area_struct *vma)
 {
 	return userfaultfd_missing(vma);
@@ -754,9 +784,9 @@ __helper bool hmm_raw_userfaultfd_rwp(struct vm_area_struct *vma)
 	return userfaultfd_rwp(vma);
 }
 
-__helper bool hmm_raw_check_stable_address_space(struct mm_struct *mm)
+__helper vm_fault_t hmm_raw_check_stable_address_space(struct mm_struct *mm)
 {
-	return !check_stable_address_space(mm);
+	return check_stable_address_space(mm);
 }
 
 __helper void hmm_raw_add_anon_pages(struct mm_struct *mm, long pages)
@@ -797,19 +827,14 @@ __helper void hmm_raw_cond_resched(void)
 	cond_resched();
 }
 
-__helper void hmm_raw_yield_processor(void)
+__helper void hmm_raw_sleep_one_tick(void)
 {
-	yield();
+	schedule_timeout_killable(1);
 }
 
 __helper void hmm_raw_might_sleep(void)
 {
 	might_sleep();
-}
-
-__helper void hmm_raw_smp_mb(void)
-{
-	smp_mb();
 }
 
 __helper void hmm_raw_gate_switch(struct hmm_migrate_gate *gate, bool on)

@@ -12,13 +12,14 @@ use super::{
         self,
         Verdict, //
     },
+    folio::Folio,
     scratch::Lent,
     slot::{
-        held,
         Slot,
         State, //
     },
     stats,
+    vma::Window,
     word::{
         Answer,
         Outcome,
@@ -27,7 +28,10 @@ use super::{
         FAULT, //
     },
 };
-use core::mem::MaybeUninit;
+use core::{
+    cell::Cell,
+    mem::MaybeUninit, //
+};
 
 /// Which slots a step of settling is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,16 +59,16 @@ struct Slots<'s> {
 }
 
 impl Slots<'_> {
-    fn push(&mut self, slot: Slot) -> Result<(), Slot> {
-        match self.memory.get_mut(self.len) {
-            Some(place) => {
-                place.write(slot);
-                // INVARIANT: One more is initialised.
-                self.len += 1;
-                Ok(())
-            }
-            None => Err(slot),
+    /// Adds a slot; without room it is lost, with all that it holds, which is safe.
+    fn push(&mut self, slot: Slot) -> bool {
+        let place = self.memory.get_mut(self.len);
+        let has_room = place.is_some();
+        if let Some(place) = place {
+            place.write(slot);
+            // INVARIANT: One more is initialised.
+            self.len += 1;
         }
+        has_room
     }
 
     fn as_slice(&self) -> &[Slot] {
@@ -81,15 +85,13 @@ impl Slots<'_> {
 /// A window's sources, from the first migration entry to the last reference.
 ///
 /// Dropping it restores what has not migrated and completes what has: commit and rollback are one
-/// routine, [`crate::finalize::settle_slots`]. It never holds a lock that forbids sleeping.
+/// routine, [`Batch::settle`]. It never holds a lock that forbids sleeping.
 pub(crate) struct Batch<'s> {
     call: &'s Call,
     place: Place<'s>,
     slots: Slots<'s>,
     outcomes: &'s mut [Outcome],
-    words: &'s mut [PfnWord],
-    /// How many slots have a destination that could not be used.
-    failed: usize,
+    words: &'s [Cell<PfnWord>],
 }
 
 impl<'s> Batch<'s> {
@@ -106,7 +108,6 @@ impl<'s> Batch<'s> {
             },
             outcomes: lent.outcomes,
             words: lent.words,
-            failed: 0,
         }
     }
 
@@ -126,24 +127,25 @@ impl<'s> Batch<'s> {
     }
 
     /// A slot by its number.
-    pub(crate) fn slot_mut(&mut self, number: usize) -> Option<&mut Slot> {
+    pub(super) fn slot_mut(&mut self, number: usize) -> Option<&mut Slot> {
         self.slots.as_mut_slice().get_mut(number)
     }
 
     /// The word that the caller wrote for a page.
     pub(crate) fn word(&self, index: usize) -> PfnWord {
-        self.words.get(index).copied().unwrap_or(PfnWord::NOTHING)
+        self.words.get(index).map_or(PfnWord::NOTHING, Cell::get)
     }
 
-    /// Adds a source. There is a slot for each page of a window, so that there is always room.
+    /// Whether no slot is left. There is one for each page of a window, so that it does not happen.
+    pub(super) fn is_full(&self) -> bool {
+        self.slots.len == self.slots.memory.len()
+    }
+
+    /// Adds a source. To be asked before: [`Self::is_full`].
     pub(crate) fn push(&mut self, slot: Slot) {
         let pages = slot.pages();
-        self.note(pages, Outcome::Left(Reason::Raced));
-        if let Err(mut slot) = self.slots.push(slot) {
-            debug_assert!(false);
-            // Nothing of ours may be lost, whatever went wrong.
-            slot.remap_others();
-            slot.put();
+        if self.slots.push(slot) {
+            self.note(pages, Outcome::Left(Reason::Raced));
         }
     }
 
@@ -174,18 +176,15 @@ impl<'s> Batch<'s> {
 
     /// Whether any slot is to be offered to the driver.
     pub(crate) fn has_offers(&self) -> bool {
-        self.slots
-            .as_slice()
-            .iter()
-            .any(Slot::is_offered)
+        self.slots.as_slice().iter().any(Slot::is_offered)
     }
 
     /// Whether any slot of `which` has a migration entry at its own place, and there alone.
-    pub(crate) fn has_own_entries(&self, which: Which) -> bool {
+    pub(super) fn has_own_entries(&self, which: Which) -> bool {
         self.slots
             .as_slice()
             .iter()
-            .any(|slot| which.has(slot) && is_own(slot))
+            .any(|slot| which.has(slot) && slot.is_own())
     }
 
     /// Does a step for each source; one that fails is marked as refused, with the reason.
@@ -204,7 +203,7 @@ impl<'s> Batch<'s> {
     }
 
     /// Does a step of settling for each slot of `which`.
-    pub(crate) fn each(&mut self, which: Which, mut step: impl FnMut(&mut Slot)) {
+    pub(super) fn each(&mut self, which: Which, mut step: impl FnMut(&mut Slot)) {
         for slot in self.slots.as_mut_slice() {
             if which.has(slot) {
                 step(slot);
@@ -212,20 +211,20 @@ impl<'s> Batch<'s> {
         }
     }
 
-    /// Whether the slot with this number is to be mapped again in its own page table.
-    pub(crate) fn is_own_entry(&self, number: usize, which: Which) -> bool {
-        self.slots
-            .as_slice()
-            .get(number)
-            .is_some_and(|slot| which.has(slot) && is_own(slot))
+    /// Whether the slot with this number is one of `which`.
+    pub(super) fn is_one_of(&self, number: usize, which: Which) -> bool {
+        let slot = self.slots.as_slice().get(number);
+        slot.is_some_and(|slot| which.has(slot))
     }
 
     /// Offers the slots to the driver, and takes its answers over.
     pub(crate) fn ask(&mut self, driver: &impl MigrateOps) {
-        self.words.fill(PfnWord::NOTHING);
+        self.words
+            .iter()
+            .for_each(|word| word.set(PfnWord::NOTHING));
         for slot in self.slots.as_slice() {
-            if let (true, Some(word)) = (slot.is_offered(), self.words.get_mut(slot.index())) {
-                *word = slot.offer();
+            if let (true, Some(word)) = (slot.is_offered(), self.words.get(slot.index())) {
+                word.set(slot.offer());
             }
         }
         driver.alloc_and_copy(&self.place, self.words);
@@ -233,38 +232,40 @@ impl<'s> Batch<'s> {
 
     /// Reads the driver's answers, once, and checks each as `commit` comes to it.
     ///
-    /// `commit` is given the slots in order, so that a page that is given twice has a mapping the
-    /// second time.
+    /// `commit` is given the slots in order. A page that is given twice is known the second time:
+    /// by its mapping, or by the mark of the slot that has it.
     pub(crate) fn take_answers(&mut self, mut commit: impl FnMut(&mut Slot) -> Result<(), Reason>) {
         for number in 0..self.len() {
             let index = match self.slots.as_slice().get(number) {
                 Some(slot) if slot.is_offered() => slot.index(),
                 _ => continue,
             };
-            let result = match self.word(index).answer() {
-                Answer::Declined(errno) => {
-                    self.note_decline(number, errno);
-                    Err(Reason::Declined)
-                }
-                Answer::Given(word) => self.accept(number, word).and_then(|()| {
-                    self.slot_mut(number)
-                        .map_or(Err(Reason::Declined), &mut commit)
-                }),
+            let (errno, result) = match self.word(index).answer() {
+                Answer::Declined(errno) => (errno, Err(Reason::Declined)),
+                Answer::Given(word) => (
+                    None,
+                    self.accept(number, word).and_then(|()| {
+                        self.slot_mut(number)
+                            .map_or(Err(Reason::Declined), &mut commit)
+                    }),
+                ),
             };
             if let Err(reason) = result {
+                self.note_driver_error(number, reason, errno);
                 self.fail(number, reason);
             }
         }
     }
 
-    fn note_decline(&self, number: usize, errno: Option<i32>) {
-        let at_fault = self
-            .slots
-            .as_slice()
-            .get(number)
-            .is_some_and(|slot| slot.offer().has(FAULT));
-        if at_fault {
-            self.call.set_fault_errno(errno.unwrap_or(0));
+    /// Notes an error of the driver's that the process must learn of: its CPU waits for a page of
+    /// the device. Whatever else is there now, the access is repeated.
+    fn note_driver_error(&self, number: usize, reason: Reason, errno: Option<i32>) {
+        let slot = self.slots.as_slice().get(number);
+        let waits = slot.is_some_and(|slot| {
+            slot.offer().has(FAULT) && slot.src().is_some_and(|src| src.is_zone_device())
+        });
+        if waits && matches!(reason, Reason::Declined | Reason::BadDestination) {
+            self.call.set_fault_error(errno.unwrap_or(0));
         }
     }
 
@@ -272,48 +273,23 @@ impl<'s> Batch<'s> {
     fn accept(&mut self, number: usize, word: PfnWord) -> Result<(), Reason> {
         let slot = self.slots.as_slice().get(number);
         let src = slot.and_then(Slot::src).map(|src| src.pfn());
-        let verdict = destination::check(word, src, &self.call.policy, |pfn| self.has_failed(pfn));
+        let verdict = destination::check(word, src, &self.call.policy, |dst| self.has(dst));
         let slot = self.slot_mut(number).ok_or(Reason::BadDestination)?;
-        match verdict {
-            Verdict::Good(dst) => {
-                // SAFETY: The driver's contract, as far as it can be checked: fresh, locked,
-                // referenced, and in no other slot.
-                unsafe { slot.give(dst, word) };
-                Ok(())
-            }
-            Verdict::GiveBack(dst) => {
-                // SAFETY: As above; it is locked, mapped nowhere, and in no other slot.
-                unsafe { slot.give(dst, word) };
-                Err(Reason::BadDestination)
-            }
-            Verdict::Ignore => Err(Reason::BadDestination),
-        }
-    }
-
-    /// Whether a slot holds this destination, and could not use it.
-    ///
-    /// Such a page is still fresh, but it is no longer the driver's to give.
-    fn has_failed(&self, pfn: usize) -> bool {
-        let holds_it = |slot: &Slot| {
-            slot.has_failed_dst() && slot.dst().is_some_and(|dst| dst.pfn() == pfn)
+        let (dst, result) = match verdict {
+            Verdict::Good(dst) => (dst, Ok(())),
+            Verdict::GiveBack(dst) => (dst, Err(Reason::BadDestination)),
+            Verdict::Ignore => return Err(Reason::BadDestination),
         };
-        self.failed != 0 && self.slots.as_slice().iter().any(holds_it)
+        // SAFETY: The driver's contract, as far as it can be checked: locked, referenced, mapped
+        // nowhere, and in no other slot.
+        unsafe { slot.give(dst, word, number) };
+        result
     }
 
-    /// Whether the page for a hole has become another slot's meanwhile.
-    pub(crate) fn was_given_twice(&self, number: usize) -> bool {
-        let slot = self.slots.as_slice().get(number);
-        slot.and_then(Slot::dst)
-            .is_some_and(|dst| dst.has_mapping() || self.has_failed(dst.pfn()))
-    }
-
-    /// Leaves a hole whose page is another slot's.
-    pub(crate) fn drop_duplicate(&mut self, number: usize) {
-        if let Some(slot) = self.slot_mut(number) {
-            destination::warn_duplicate(slot.dst());
-            slot.forget_dst();
-        }
-        self.fail(number, Reason::BadDestination);
+    /// Whether a slot has this fresh folio as its destination: the one whose number it bears.
+    fn has(&self, folio: Folio<'_>) -> bool {
+        let slot = self.slots.as_slice().get(folio.mark());
+        slot.and_then(Slot::dst) == Some(folio)
     }
 
     /// Notes why a slot's source stays, or its hole is not filled.
@@ -323,12 +299,20 @@ impl<'s> Batch<'s> {
         };
         slot.set_failed();
         let pages = slot.pages();
-        let failed = slot.has_failed_dst();
-        self.failed += usize::from(failed);
         self.note(pages, Outcome::Left(reason));
     }
 
-    /// The numbers of the slots in a state.
+    /// Charges the page for a hole to the process.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Slot::charge`].
+    pub(crate) fn charge(&mut self, number: usize, window: &Window<'_>) -> Result<(), Reason> {
+        self.slot_mut(number)
+            .map_or(Err(Reason::Raced), |slot| slot.charge(window))
+    }
+
+    /// The number of the next slot in a state.
     pub(crate) fn find(&self, from: usize, state: State) -> Option<usize> {
         let rest = self.slots.as_slice().get(from..)?;
         Some(from + rest.iter().position(|slot| slot.state() == state)?)
@@ -336,6 +320,9 @@ impl<'s> Batch<'s> {
 
     /// Writes what became of each offer for the driver, and tells it.
     pub(crate) fn tell(&mut self, driver: &impl MigrateOps) {
+        for (word, outcome) in self.words.iter().zip(self.outcomes.iter()) {
+            word.set(PfnWord::outcome(*outcome));
+        }
         for number in 0..self.len() {
             let slot = match self.slots.as_slice().get(number) {
                 Some(slot) if slot.state() != State::Settled => slot,
@@ -346,13 +333,8 @@ impl<'s> Batch<'s> {
             if moved {
                 stats::count_moved(slot.src(), slot.dst(), pages.len());
             }
-            let otherwise = self
-                .outcomes
-                .get(index)
-                .map_or(PfnWord::NOTHING, |outcome| PfnWord::outcome(*outcome));
-            let word = slot.result(otherwise);
-            if let Some(place) = self.words.get_mut(index) {
-                *place = word;
+            if let (Some(result), Some(word)) = (slot.result(), self.words.get(index)) {
+                word.set(result);
             }
             if moved {
                 self.note(pages, Outcome::Moved);
@@ -362,13 +344,8 @@ impl<'s> Batch<'s> {
     }
 }
 
-/// Whether a slot's migration entries are all at its own place.
-fn is_own(slot: &Slot) -> bool {
-    slot.holds(held::OWN_ENTRY) && !slot.holds(held::OTHER_ENTRIES)
-}
-
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        crate::finalize::settle_slots(self, Which::All);
+        self.settle(Which::All);
     }
 }

@@ -126,6 +126,12 @@ impl Fault {
         unsafe { Folio::of_page(self.page) }
     }
 
+    /// Whether the page is broken.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        // SAFETY: By the type invariants the page is referenced.
+        unsafe { raw::page_hwpoison(self.page) }
+    }
+
     /// The page that the fault handler unlocks.
     pub(crate) fn page(&self) -> *mut bindings::page {
         self.page
@@ -149,7 +155,7 @@ pub(crate) struct Call {
     may_drain: Cell<bool>,
     may_split: Cell<bool>,
     split_failure: Cell<Reason>,
-    fault_errno: Cell<i32>,
+    fault_error: Cell<Option<i32>>,
 }
 
 impl Call {
@@ -162,7 +168,7 @@ impl Call {
             may_drain: Cell::new(true),
             may_split: Cell::new(true),
             split_failure: Cell::new(Reason::Partial),
-            fault_errno: Cell::new(0),
+            fault_error: Cell::new(None),
         }
     }
 
@@ -228,14 +234,14 @@ impl Call {
         self.fault.as_ref().is_some_and(|fault| fault.addr == addr)
     }
 
-    /// Notes why the driver left the page that the CPU waits for.
-    pub(crate) fn set_fault_errno(&self, errno: i32) {
-        self.fault_errno.set(errno);
+    /// Notes that the driver left the page that the CPU waits for; 0 if it did not say why.
+    pub(crate) fn set_fault_error(&self, errno: i32) {
+        self.fault_error.set(Some(errno));
     }
 
-    /// Why the driver left the page that the CPU waits for; 0 if it did not say.
-    pub(crate) fn fault_errno(&self) -> i32 {
-        self.fault_errno.get()
+    /// Why the driver left the page that the CPU waits for, if it did.
+    pub(crate) fn fault_error(&self) -> Option<i32> {
+        self.fault_error.get()
     }
 }
 
@@ -271,8 +277,8 @@ impl Place<'_> {
 /// one of whose references are given to the pipeline; the copy to it is complete.
 pub(crate) unsafe trait MigrateOps {
     /// Allocates destinations for the pages that `words` offer, and copies to them.
-    fn alloc_and_copy(&self, place: &Place<'_>, words: &mut [PfnWord]);
+    fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);
 
     /// Learns what has moved, before processes can see it.
-    fn finalize_and_map(&self, place: &Place<'_>, words: &mut [PfnWord]);
+    fn finalize_and_map(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);
 }

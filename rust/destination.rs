@@ -30,12 +30,12 @@ pub(crate) enum Verdict {
 
 /// Checks one destination, for the source with the frame number `src` or for a hole.
 ///
-/// `taken` tells whether another slot has a page that did not become its source.
+/// `taken` tells whether a fresh folio is another slot's already.
 pub(crate) fn check(
     word: PfnWord,
     src: Option<usize>,
     policy: &Policy,
-    taken: impl Fn(usize) -> bool,
+    taken: impl Fn(Folio<'_>) -> bool,
 ) -> Verdict {
     let pfn = word.pfn();
 
@@ -51,8 +51,8 @@ pub(crate) fn check(
     }
     // SAFETY: The frame has a `struct page`.
     let page = unsafe { raw::pfn_to_page(pfn) };
-    // SAFETY: By the driver's contract it is a live page; what follows only reads it, and believes
-    // nothing else of it before it is checked.
+    // SAFETY: The frame has a `struct page`, which stays; whether it is a live page is checked by
+    // what follows, which only reads.
     let folio = unsafe { Folio::of_page(page) };
 
     if folio.ref_count() <= 0 {
@@ -61,10 +61,17 @@ pub(crate) fn check(
     if !folio.is_locked() {
         return refuse(word, "it is not locked");
     }
-    if folio.is_of_kernel() || folio.is_mapped() || folio.has_mapping() || folio.is_on_lru() {
-        return refuse(word, "it is not fresh: it has a mapping, or is on the LRU, or is given twice");
+    if folio.has_type_or_is_reserved()
+        || folio.is_mapped()
+        || folio.has_mapping()
+        || folio.is_on_lru()
+    {
+        return refuse(
+            word,
+            "it is not fresh: it has a mapping, or is on the LRU, or is given twice",
+        );
     }
-    if taken(folio.pfn()) {
+    if taken(folio) {
         return refuse(word, "it is given twice");
     }
 
@@ -84,13 +91,6 @@ pub(crate) fn check(
     };
     warn(word.pfn(), rule);
     Verdict::GiveBack(folio.as_nonnull())
-}
-
-/// Says that the page for a hole is another slot's.
-pub(crate) fn warn_duplicate(dst: Option<Folio<'_>>) {
-    if let Some(dst) = dst {
-        warn(dst.pfn(), "it is given twice");
-    }
 }
 
 fn refuse(word: PfnWord, rule: &str) -> Verdict {

@@ -19,13 +19,14 @@ use super::{
     },
     word::{
         Reason,
-        DEVICE,
         FAULT,
-        UNADDRESSABLE,
         WRITE, //
     },
 };
-use core::ptr::NonNull;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
 use kernel::bindings::{
     page,
     pte_t, //
@@ -44,8 +45,10 @@ pub(crate) enum Entry<'t, 'b, 's> {
 impl<'b, 's> PteTable<'b, 's> {
     /// What the entry of a page is, by the page's number within the window.
     pub(crate) fn entry(&mut self, index: usize) -> Entry<'_, 'b, 's> {
-        let ptep = self.entry_ptr(index);
-        // SAFETY: The lock of the table is held.
+        let Some((ptep, addr)) = self.at(index) else {
+            return Entry::Other(Reason::Nothing);
+        };
+        // SAFETY: By the type invariants the lock of the table is held.
         let pte = unsafe { raw::ptep_get(ptep) };
 
         if migration_entry::pte_none(pte) {
@@ -70,9 +73,9 @@ impl<'b, 's> PteTable<'b, 's> {
             }
             return Entry::Hole(HoleEntry { table: self, index });
         }
-        let window = self.window();
+        let vma = self.window().range().vma();
         // SAFETY: The area is valid and the entry is one of its present ones.
-        let page = unsafe { raw::vm_normal_page(window.range().vma(), window.addr(index), pte) };
+        let page = unsafe { raw::vm_normal_page(vma, addr, pte) };
         if page.is_null() {
             return Entry::Other(Reason::Kind);
         }
@@ -81,8 +84,8 @@ impl<'b, 's> PteTable<'b, 's> {
 
     fn page_entry(&mut self, index: usize, pte: pte_t, page: *mut page) -> Entry<'_, 'b, 's> {
         // SAFETY: The page is mapped here, which keeps its folio while the table is locked.
-        let folio = unsafe { Folio::of_page(page) };
-        let folio = folio.as_nonnull();
+        let folio = unsafe { Folio::of_page(page) }.as_nonnull();
+        // INVARIANT: Just read under the lock.
         Entry::Page(PageEntry {
             table: self,
             index,
@@ -96,15 +99,11 @@ impl<'b, 's> PteTable<'b, 's> {
     ///
     /// Whoever holds only the mmap lock for reading may have taken the entry away, or may have put
     /// something else in its place, and that stands.
-    pub(crate) fn remap_slot(&mut self, number: usize) {
-        let window = self.window();
-        let vma = window.range().vma();
-        let Some(slot) = self.batch().slot_mut(number) else {
+    pub(super) fn remap_slot(&mut self, number: usize) {
+        let vma = self.window().range().vma();
+        let Some(slot) = self.slot_mut(number).filter(|slot| slot.is_own()) else {
             return;
         };
-        if !slot.holds(held::OWN_ENTRY) {
-            return;
-        }
         slot.release(held::OWN_ENTRY);
         let index = slot.index();
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
@@ -115,8 +114,10 @@ impl<'b, 's> PteTable<'b, 's> {
         // cannot be before this table, which borrows the batch, is unlocked.
         let target = unsafe { Folio::from_raw(target.as_nonnull()) };
 
-        let ptep = self.entry_ptr(index);
-        // SAFETY: The lock of the table is held.
+        let Some((ptep, addr)) = self.at(index) else {
+            return;
+        };
+        // SAFETY: By the type invariants the lock of the table is held.
         let old = unsafe { raw::ptep_get(ptep) };
         let not_present = !migration_entry::pte_none(old) && !migration_entry::pte_present(old);
         if !not_present || migration_entry::leaf(old) != Leaf::Migration(src_pfn) {
@@ -126,107 +127,93 @@ impl<'b, 's> PteTable<'b, 's> {
         let thawed = unsafe { migration_entry::thaw(old, target, vma) };
         // The mapping's own reference: ours is kept until the folio is unlocked.
         target.get();
-        // SAFETY: The target is locked by us or the fault handler, and is mapped here at once.
-        unsafe { self.add_rmap(target, index, thawed.exclusive) };
-        // SAFETY: The lock of the table is held, and the value is made for this place.
-        unsafe { self.set(index, thawed.pte) };
-    }
-
-    /// Counts a mapping of an anonymous folio that had one before.
-    ///
-    /// # Safety
-    ///
-    /// The folio is locked, and an entry that maps it is set next.
-    unsafe fn add_rmap(&self, folio: Folio<'_>, index: usize, exclusive: bool) {
-        let window = self.window();
         // SAFETY: A `Folio` is valid, and has at least one page.
-        let page = unsafe { raw::folio_page(folio.as_ptr(), 0) };
-        // SAFETY: The caller's promise; the address is inside the area.
+        let page = unsafe { raw::folio_page(target.as_ptr(), 0) };
+        // SAFETY: The target is locked by us or the fault handler, and is mapped here at once.
         unsafe {
-            raw::folio_add_anon_rmap_pte(
-                folio.as_ptr(),
-                page,
-                window.range().vma(),
-                window.addr(index),
-                exclusive,
-            );
+            raw::folio_add_anon_rmap_pte(target.as_ptr(), page, vma, addr, thawed.exclusive);
         }
+        // SAFETY: The value maps the target, which has been counted and referenced for it.
+        unsafe { self.set(ptep, addr, thawed.pte) };
     }
 
     /// Writes an entry that was not present.
     ///
     /// # Safety
     ///
-    /// Locks, references and counts of what the new value maps are as the value says.
-    unsafe fn set(&self, index: usize, pte: pte_t) {
-        let window = self.window();
-        let addr = window.addr(index);
-        let ptep = self.entry_ptr(index);
-        // SAFETY: The lock of the table is held; the caller's promise.
-        unsafe { raw::set_pte_at(window.range().mm(), addr, ptep, pte) };
+    /// `ptep` is the entry of `addr`, from [`PteTable::at`]. Reference and count of what the new
+    /// value maps are taken.
+    unsafe fn set(&self, ptep: *mut pte_t, addr: usize, pte: pte_t) {
+        let range = self.window();
+        let range = range.range();
+        // SAFETY: By the type invariants the lock of the table is held; the caller's promise.
+        unsafe { raw::set_pte_at(range.mm(), addr, ptep, pte) };
         // SAFETY: The entry has just been written.
-        unsafe { raw::update_mmu_cache(window.range().vma(), addr, ptep) };
+        unsafe { raw::update_mmu_cache(range.vma(), addr, ptep) };
     }
 
     /// Takes the zero page, if it is mapped, out of a slot's hole; false where there is no hole now.
     pub(crate) fn clear_hole(&mut self, number: usize) -> bool {
-        let window = self.window();
-        let Some(index) = self.batch().slot_mut(number).map(|slot| slot.index()) else {
+        let Some(index) = self.slot_mut(number).map(|slot| slot.index()) else {
             return false;
         };
         if !matches!(self.entry(index), Entry::Hole(_)) {
             return false;
         }
-        let addr = window.addr(index);
-        let ptep = self.entry_ptr(index);
-        // SAFETY: The lock of the table is held.
+        let Some((ptep, addr)) = self.at(index) else {
+            return false;
+        };
+        // SAFETY: By the type invariants the lock of the table is held.
         let pte = unsafe { raw::ptep_get(ptep) };
         if migration_entry::pte_present(pte) {
+            let window = self.window();
             // SAFETY: A function of the value, which is present.
             let pfn = unsafe { raw::pte_pfn(pte) };
             // SAFETY: The area is valid.
             unsafe { raw::flush_cache_page(window.range().vma(), addr, pfn) };
-            // SAFETY: The lock of the table is held.
+            // SAFETY: By the type invariants the lock of the table is held.
             unsafe { raw::ptep_get_and_clear(window.range().mm(), addr, ptep) };
             self.owe_flush(addr);
         }
         true
     }
 
-    /// Ends what [`Self::clear_hole`] began.
-    pub(crate) fn flush_zero_pages(&mut self) {
-        self.flush();
-    }
-
-    /// Maps the destination of a slot where there was a hole.
-    ///
-    /// The entry is empty, and the folio is charged.
-    pub(crate) fn fill_slot(&mut self, number: usize) {
-        let window = self.window();
-        let vma = window.range().vma();
-        let Some(slot) = self.batch().slot_mut(number) else {
-            return;
+    /// Maps the page of a slot where there was a hole; false where something is there now, or the
+    /// page is not ready.
+    pub(crate) fn fill_slot(&mut self, number: usize) -> bool {
+        let range = *self.window().range();
+        let Some(slot) = self.slot_mut(number).filter(|slot| slot.is_charged()) else {
+            return false;
         };
         let index = slot.index();
         let Some(target) = slot.dst() else {
-            return;
+            return false;
         };
         // SAFETY: As in `remap_slot`.
         let target = unsafe { Folio::from_raw(target.as_nonnull()) };
-        slot.set_filled();
-
+        let Some((ptep, addr)) = self.at(index) else {
+            return false;
+        };
+        // SAFETY: By the type invariants the lock of the table is held.
+        if !migration_entry::pte_none(unsafe { raw::ptep_get(ptep) }) {
+            return false;
+        }
         // SAFETY: The area is valid, and its table is locked.
-        let pte = unsafe { migration_entry::fill(target, window.range().is_writable(), vma) };
+        let pte = unsafe { migration_entry::fill(target, range.is_writable(), range.vma()) };
         target.get();
-        // SAFETY: The folio is fresh, locked, and mapped here at once.
-        unsafe { raw::folio_add_new_anon_rmap(target.as_ptr(), vma, window.addr(index)) };
+        // SAFETY: The folio is fresh, charged and locked, and is mapped here at once.
+        unsafe { raw::folio_add_new_anon_rmap(target.as_ptr(), range.vma(), addr) };
         if !target.is_zone_device() {
             // SAFETY: The folio is fresh, so it is on no list.
-            unsafe { raw::folio_add_lru_vma(target.as_ptr(), vma) };
+            unsafe { raw::folio_add_lru_vma(target.as_ptr(), range.vma()) };
         }
-        // SAFETY: The lock of the table is held, and the value is made for this place.
-        unsafe { self.set(index, pte) };
+        // SAFETY: The value maps the target, which has been counted and referenced for it.
+        unsafe { self.set(ptep, addr, pte) };
         self.account_anon(1);
+        if let Some(slot) = self.slot_mut(number) {
+            slot.set_filled();
+        }
+        true
     }
 }
 
@@ -239,11 +226,16 @@ pub(crate) struct HoleEntry<'t, 'b, 's> {
 impl HoleEntry<'_, '_, '_> {
     /// Offers it to the driver. Nothing is changed: the entry may be filled by others meanwhile.
     pub(crate) fn offer(self) {
-        self.table.batch().push_hole(self.index);
+        self.table.push_hole(self.index);
     }
 }
 
 /// An entry that maps a page, or stands for one of device memory.
+///
+/// # Invariants
+///
+/// The entry of the page with the number `index` has the value `pte`, which maps, or stands for,
+/// `page`, a part of `folio`; the table's lock keeps it so.
 pub(crate) struct PageEntry<'t, 'b, 's> {
     table: &'t mut PteTable<'b, 's>,
     index: usize,
@@ -265,41 +257,51 @@ impl<'t, 'b, 's> PageEntry<'t, 'b, 's> {
         unsafe { raw::page_hwpoison(self.page) }
     }
 
-    /// Takes the folio's lock.
+    /// Takes the lock of a folio of one anonymous page.
     ///
     /// # Errors
     ///
-    /// [`Reason::Locked`] where somebody else has it. It is never waited for.
+    /// [`Reason::Locked`] where somebody else has it: it is never waited for. [`Reason::Partial`]
+    /// and [`Reason::Kind`] for other folios.
     pub(crate) fn lock(self) -> Result<LockedEntry<'t, 'b, 's>, Reason> {
-        let borrowed = self.table.batch_ref().call().is_borrowed(self.folio());
+        if self.folio().is_large() {
+            return Err(Reason::Partial);
+        }
+        if !self.folio().is_anon() {
+            return Err(Reason::Kind);
+        }
+        let borrowed = self.table.call().is_borrowed(self.folio());
         if !borrowed && !self.folio().try_lock() {
             return Err(Reason::Locked);
         }
         // INVARIANT: The lock just taken, or the fault handler's.
         Ok(LockedEntry {
             entry: self,
-            owns_lock: !borrowed,
             borrowed,
         })
     }
 }
 
-/// A [`PageEntry`] whose folio is locked.
+/// A [`PageEntry`] whose folio, of one anonymous page, is locked.
 ///
 /// # Invariants
 ///
-/// With `owns_lock` the lock is ours, and is given back by dropping. Without it, it is the fault
-/// handler's, or has been given to a slot.
+/// The lock is ours, and is given back by dropping; if `borrowed`, it is the fault handler's.
 pub(crate) struct LockedEntry<'t, 'b, 's> {
     entry: PageEntry<'t, 'b, 's>,
-    owns_lock: bool,
     borrowed: bool,
 }
 
 impl LockedEntry<'_, '_, '_> {
-    /// The folio that the page is part of.
+    /// The folio that the page is.
     pub(crate) fn folio(&self) -> Folio<'_> {
         self.entry.folio()
+    }
+
+    /// Gives the folio's swap slot back, if nobody else needs it.
+    pub(crate) fn free_swap(&self) -> bool {
+        // SAFETY: By the type invariants the folio is locked.
+        unsafe { self.folio().free_swap() }
     }
 
     /// Puts a migration entry in the place of this one, and the folio into the batch.
@@ -309,15 +311,19 @@ impl LockedEntry<'_, '_, '_> {
     /// # Errors
     ///
     /// [`Reason::Pinned`] where the page is pinned; nothing has changed then.
-    pub(crate) fn freeze(mut self) -> Result<(), Reason> {
+    pub(crate) fn freeze(self) -> Result<(), Reason> {
         let PageEntry {
             index, pte, page, ..
         } = self.entry;
         let window = self.entry.table.window();
         let (mm, vma) = (window.range().mm(), window.range().vma());
-        let addr = window.addr(index);
-        let ptep = self.entry.table.entry_ptr(index);
         let present = migration_entry::pte_present(pte);
+        let Some((ptep, addr)) = self.entry.table.at(index) else {
+            return Err(Reason::Raced);
+        };
+        if self.entry.table.is_batch_full() {
+            return Err(Reason::Raced);
+        }
 
         if present {
             // SAFETY: The area is valid, and the entry is present.
@@ -326,70 +332,54 @@ impl LockedEntry<'_, '_, '_> {
             unsafe { raw::flush_cache_page(vma, addr, pfn) };
         }
         // The hardware may have set accessed and dirty bits since the entry was read.
-        // SAFETY: The lock of the table is held.
+        // SAFETY: By the type invariants of `PteTable` its lock is held.
         let old = unsafe { raw::ptep_get_and_clear(mm, addr, ptep) };
         if present {
             self.entry.table.owe_flush(addr);
         }
-        // SAFETY: The page is valid, and anonymous.
-        let exclusive = unsafe { raw::page_anon_exclusive(page) };
         let folio = self.entry.folio;
+        // SAFETY: By the type invariants the page is valid, and anonymous.
+        let exclusive = unsafe { raw::page_anon_exclusive(page) };
         // Clear first, then look for pins: a fast pin looks at the entry after it has pinned.
         // SAFETY: The entry is cleared, the folio locked, the table locked.
-        if exclusive && !unsafe { raw::folio_try_share_anon_rmap_pte(folio.as_ptr(), page) } {
-            // SAFETY: The lock of the table is held; the entry is as it was.
+        if exclusive && unsafe { raw::folio_try_share_anon_rmap_pte(folio.as_ptr(), page) } != 0 {
+            // SAFETY: By the type invariants of `PteTable` its lock is held; the entry is as it was.
             unsafe { raw::set_pte_at(mm, addr, ptep, old) };
             return Err(Reason::Pinned);
         }
         if present && migration_entry::pte_dirty(old) {
-            self.folio().mark_dirty();
+            // SAFETY: By the type invariants the folio is locked.
+            unsafe { self.folio().mark_dirty() };
         }
-        // SAFETY: A `Folio` is valid; only pages of order 0 get here.
-        let pfn = unsafe { raw::folio_pfn(folio.as_ptr()) };
-        let entry = migration_entry::freeze(old, pfn, exclusive);
-        // SAFETY: The lock of the table is held, and the folio is locked as long as the entry is.
+        let entry = migration_entry::freeze(old, self.folio().pfn(), exclusive);
+        // SAFETY: By the type invariants of `PteTable` its lock is held; the folio stays locked as
+        // long as the entry is there.
         unsafe { raw::set_pte_at(mm, addr, ptep, entry) };
         // SAFETY: The page was mapped here, and is no longer.
         unsafe { raw::folio_remove_rmap_pte(folio.as_ptr(), page, vma) };
 
-        let flags = self.word_flags(old);
+        let mut flags = self.folio().word_flags();
+        if migration_entry::is_writable(old) {
+            flags |= WRITE;
+        }
+        if self.entry.table.call().is_fault_at(addr) {
+            flags |= FAULT;
+        }
         if self.borrowed {
             // SAFETY: The mapping's reference; the fault handler has one of its own.
             unsafe { self.folio().put() };
         }
-        self.owns_lock = false;
         // SAFETY: Lock and mapping's reference go to the slot, or are the fault handler's.
         let slot = unsafe { Slot::source(folio, index, flags, held::OWN_ENTRY, self.borrowed) };
-        self.entry.table.batch().push(slot);
+        // The lock is the slot's now.
+        ManuallyDrop::new(self).entry.table.push(slot);
         Ok(())
-    }
-
-    fn word_flags(&self, old: pte_t) -> u64 {
-        let folio = self.folio();
-        let batch = self.entry.table.batch_ref();
-        let mut flags = 0;
-        if migration_entry::is_writable(old) {
-            flags |= WRITE;
-        }
-        if folio.is_zone_device() {
-            flags |= DEVICE;
-        }
-        if folio.is_device_private() {
-            flags |= UNADDRESSABLE;
-        }
-        if batch
-            .call()
-            .is_fault_at(self.entry.table.window().addr(self.entry.index))
-        {
-            flags |= FAULT;
-        }
-        flags
     }
 }
 
 impl Drop for LockedEntry<'_, '_, '_> {
     fn drop(&mut self) {
-        if self.owns_lock {
+        if !self.borrowed {
             // SAFETY: By the type invariants the lock is ours.
             unsafe { self.entry.folio().unlock() };
         }

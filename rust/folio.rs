@@ -6,7 +6,13 @@
 //! * [`HeldFolio`]: we have a reference.
 //! * A folio that a batch has taken is a [`Slot`](super::slot::Slot), whose bits say what is held.
 
-use super::raw;
+use super::{
+    raw,
+    word::{
+        DEVICE,
+        UNADDRESSABLE, //
+    },
+};
 use core::{
     marker::PhantomData,
     ptr::NonNull, //
@@ -142,6 +148,13 @@ impl<'a> Folio<'a> {
         expected_ref_count -> i32 = folio_expected_ref_count
     }
 
+    /// The frame numbers of its pages.
+    pub(crate) fn pfns(self) -> core::ops::Range<usize> {
+        // SAFETY: By the type invariants the folio is valid; the function only reads it.
+        let pages = unsafe { raw::folio_nr_pages(self.as_ptr()) };
+        self.pfn()..self.pfn() + pages
+    }
+
     /// The owner of the device memory, or NULL for ordinary memory.
     pub(crate) fn owner(self) -> *mut c_void {
         if !self.is_zone_device() {
@@ -152,7 +165,7 @@ impl<'a> Folio<'a> {
     }
 
     /// Whether this is of a kind that is no folio of user memory: slab, page table, reserved.
-    pub(crate) fn is_of_kernel(self) -> bool {
+    pub(crate) fn has_type_or_is_reserved(self) -> bool {
         // SAFETY: By the type invariants the folio is valid; its first page is at index 0.
         let page = unsafe { raw::folio_page(self.as_ptr(), 0) };
         // SAFETY: The page of a valid folio is valid.
@@ -164,7 +177,7 @@ impl<'a> Folio<'a> {
     /// Takes the lock if nobody has it.
     ///
     /// It is never waited for: the caller may hold other folio locks.
-    pub(crate) fn try_lock(self) -> bool {
+    pub(super) fn try_lock(self) -> bool {
         // SAFETY: By the type invariants the folio is valid.
         unsafe { raw::folio_trylock(self.as_ptr()) }
     }
@@ -174,7 +187,7 @@ impl<'a> Folio<'a> {
     /// # Safety
     ///
     /// The caller owns the lock, and gives it up.
-    pub(crate) unsafe fn unlock(self) {
+    pub(super) unsafe fn unlock(self) {
         // SAFETY: The caller owns the lock.
         unsafe { raw::folio_unlock(self.as_ptr()) };
     }
@@ -182,7 +195,7 @@ impl<'a> Folio<'a> {
     /// Takes one more reference.
     ///
     /// Whoever calls this must see that it is put.
-    pub(crate) fn get(self) {
+    pub(super) fn get(self) {
         // SAFETY: By the type invariants there is a reference already.
         unsafe { raw::folio_get(self.as_ptr()) };
     }
@@ -192,29 +205,59 @@ impl<'a> Folio<'a> {
     /// # Safety
     ///
     /// The caller owns the reference, and gives it up; the folio may be gone afterwards.
-    pub(crate) unsafe fn put(self) {
+    pub(super) unsafe fn put(self) {
         // SAFETY: The caller owns the reference.
         unsafe { raw::folio_put(self.as_ptr()) };
     }
 
     /// Gives the swap slot back, if nobody else needs it.
     ///
-    /// The caller has the folio lock. May be called under a page-table lock.
-    pub(crate) fn free_swap(self) -> bool {
-        // SAFETY: By the type invariants the folio is valid; only the caller's lock is needed.
+    /// May be called under a page-table lock.
+    ///
+    /// # Safety
+    ///
+    /// The folio is locked.
+    pub(super) unsafe fn free_swap(self) -> bool {
+        // SAFETY: The caller's promise.
         unsafe { raw::folio_free_swap(self.as_ptr()) }
     }
 
     /// Notes that its content is not on disk.
-    pub(crate) fn mark_dirty(self) {
-        // SAFETY: By the type invariants the folio is valid.
+    ///
+    /// # Safety
+    ///
+    /// The folio is locked.
+    pub(super) unsafe fn mark_dirty(self) {
+        // SAFETY: The caller's promise.
         unsafe { raw::folio_mark_dirty(self.as_ptr()) };
     }
 
-    /// Notes that its content must be kept: reclaim may not drop it as lazily freed.
-    pub(crate) fn mark_swap_backed(self) {
+    /// Leaves a number in a fresh folio, which has no other use for the field yet.
+    ///
+    /// # Safety
+    ///
+    /// The folio is locked, has no mapping, and nobody else knows it.
+    pub(super) unsafe fn set_mark(self, mark: usize) {
+        // SAFETY: The caller's promise.
+        unsafe { raw::folio_set_index(self.as_ptr(), mark) };
+    }
+
+    /// The number that [`Self::set_mark`] has left, or anything.
+    pub(super) fn mark(self) -> usize {
         // SAFETY: By the type invariants the folio is valid.
-        unsafe { raw::folio_set_swapbacked(self.as_ptr()) };
+        unsafe { raw::folio_index_field(self.as_ptr()) }
+    }
+
+    /// The flags of its word that are its own: DEVICE, UNADDRESSABLE.
+    pub(crate) fn word_flags(self) -> u64 {
+        let mut flags = 0;
+        if self.is_zone_device() {
+            flags |= DEVICE;
+        }
+        if self.is_device_private() {
+            flags |= UNADDRESSABLE;
+        }
+        flags
     }
 }
 
@@ -258,11 +301,10 @@ impl HeldFolio {
         // INVARIANT: The reference just taken; dropping it puts it.
         let held = Self(folio);
         // The folio was not ours when it was found: with the reference, look again.
-        // SAFETY: The frame has a `struct page`.
-        if unsafe { raw::page_folio(page) } != folio.as_ptr() {
-            return None;
-        }
-        Some(held)
+        // SAFETY: As above.
+        let same = unsafe { raw::page_folio(page) } == folio.as_ptr();
+        // A page that is free may still name the folio that it was once part of.
+        (same && held.folio().pfns().contains(&pfn)).then_some(held)
     }
 
     /// The folio, for looking at.

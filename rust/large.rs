@@ -12,9 +12,9 @@ use super::{
     page_table::PmdSlot,
     raw,
     stats,
-    vma::Window,
     word::Reason, //
 };
+use core::marker::PhantomData;
 use kernel::bindings;
 
 /// What one entry of the table of page tables stands for.
@@ -50,18 +50,25 @@ impl Large {
 }
 
 /// The page-table lock of an entry that maps a whole window.
-struct PmdLock(*mut bindings::spinlock_t);
+///
+/// # Invariants
+///
+/// The lock is held.
+struct PmdLock<'a>(*mut bindings::spinlock_t, PhantomData<PmdSlot<'a>>);
 
-impl PmdLock {
-    fn new(window: &Window<'_>, pmd: PmdSlot) -> Self {
+impl<'a> PmdLock<'a> {
+    fn new(pmd: &PmdSlot<'a>) -> Self {
+        let mm = pmd.window().range().mm();
         // SAFETY: The mm is valid, and its mmap lock keeps the table that `pmd` is in.
-        Self(unsafe { raw::pmd_lock(window.range().mm(), pmd.as_ptr()) })
+        let lock = unsafe { raw::pmd_lock(mm, pmd.as_ptr()) };
+        // INVARIANT: Just taken.
+        Self(lock, PhantomData)
     }
 }
 
-impl Drop for PmdLock {
+impl Drop for PmdLock<'_> {
     fn drop(&mut self) {
-        // SAFETY: Locked in `new`.
+        // SAFETY: By the type invariants the lock is held.
         unsafe { raw::spin_unlock(self.0) };
     }
 }
@@ -71,8 +78,8 @@ impl Drop for PmdLock {
 /// # Context
 ///
 /// No other folio's lock is held: what is found is for splitting.
-pub(crate) fn find(call: &Call, window: &Window<'_>, pmd: PmdSlot) -> Found {
-    let _lock = PmdLock::new(window, pmd);
+pub(crate) fn find(call: &Call, pmd: PmdSlot<'_>) -> Found {
+    let _lock = PmdLock::new(&pmd);
     // SAFETY: The lock is held.
     let value = unsafe { raw::pmdp_get(pmd.as_ptr()) };
 
@@ -121,7 +128,8 @@ pub(crate) fn may_split(call: &Call, folio: Folio<'_>) -> Result<(), Reason> {
 }
 
 /// Replaces the entry of the huge zero page by a page table of zero pages.
-pub(crate) fn split_zero_page(window: &Window<'_>, pmd: PmdSlot) {
+pub(crate) fn split_zero_page(pmd: PmdSlot<'_>) {
+    let window = pmd.window();
     // SAFETY: The area is valid, and its mmap lock is held; the function looks again under the
     // lock that it takes.
     unsafe { raw::split_huge_pmd(window.range().vma(), pmd.as_ptr(), window.start()) };
@@ -144,6 +152,12 @@ pub(crate) fn split(call: &Call, large: Large) -> Result<(), Reason> {
     if held.is_some_and(|folio| !folio.try_lock()) {
         return Err(Reason::Locked);
     }
+    if let Some(folio) = held.filter(|folio| !folio.is_large()) {
+        // Somebody else has split it meanwhile.
+        // SAFETY: The lock just taken.
+        unsafe { folio.unlock() };
+        return Ok(());
+    }
     // The lock stays on the piece that has the page we name, and so does the one reference.
     let page = match (held, &call.fault) {
         // SAFETY: Our reference keeps the folio, whose first page this is.
@@ -153,7 +167,7 @@ pub(crate) fn split(call: &Call, large: Large) -> Result<(), Reason> {
     };
     stats::count(stats::Counter::Splits, 1);
     // SAFETY: The folio of the page is locked, and has one reference beyond the expected ones.
-    let error = unsafe { raw::split_page(page) };
+    let error = unsafe { raw::split_huge_page(page) };
     if let Some(folio) = held {
         // SAFETY: Our lock: on the whole folio, or on its first piece, which has the same address.
         unsafe { folio.unlock() };

@@ -36,7 +36,7 @@ pub(crate) fn drain_mlock() {
 }
 
 /// Takes a folio off its list, with a reference of the caller's; false if it is on none.
-pub(crate) fn isolate(folio: Folio<'_>) -> bool {
+pub(super) fn isolate(folio: Folio<'_>) -> bool {
     // SAFETY: A `Folio` is alive, and the caller's reference keeps it so.
     if !unsafe { raw::folio_isolate_lru(folio.as_ptr()) } {
         return false;
@@ -47,7 +47,11 @@ pub(crate) fn isolate(folio: Folio<'_>) -> bool {
 }
 
 /// Puts a folio on its list.
-pub(crate) fn add(folio: Folio<'_>) {
-    // SAFETY: A `Folio` is alive; the list takes a reference of its own.
+///
+/// # Safety
+///
+/// It is on none.
+pub(super) unsafe fn add(folio: Folio<'_>) {
+    // SAFETY: A `Folio` is alive, and on no list; the list takes a reference of its own.
     unsafe { raw::folio_add_lru(folio.as_ptr()) };
 }

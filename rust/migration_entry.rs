@@ -153,7 +153,9 @@ pub(crate) fn freeze(old: pte_t, pfn: usize, exclusive: bool) -> pte_t {
     let (soft_dirty, uffd) = if present {
         (pte_soft_dirty(old), pte_uffd(old))
     } else {
-        (pte_swp_soft_dirty(old), pte_swp_uffd(old))
+        // The device may have written: the entry cannot tell.
+        let soft_dirty = is_writable(old) || pte_swp_soft_dirty(old);
+        (soft_dirty, pte_swp_uffd(old))
     };
     // SAFETY: A function of the value alone.
     let pte = unsafe { raw::softleaf_to_pte(entry) };

@@ -18,11 +18,15 @@ pub(crate) mod notifier;
 pub(crate) mod page_table;
 pub(crate) mod rmap;
 pub(crate) mod scratch;
+pub(crate) mod settle;
 pub(crate) mod slot;
+pub(crate) mod span;
 pub(crate) mod stats;
 pub(crate) mod task;
 #[cfg(CONFIG_HMM_MIGRATE_TEST)]
 pub(crate) mod test_hook;
+#[cfg(CONFIG_HMM_MIGRATE_KUNIT_TEST)]
+mod tests;
 pub(crate) mod vma;
 pub(crate) mod word;
 
@@ -49,6 +53,9 @@ pub(crate) mod raw {
 
 /// Bytes in a page.
 pub(crate) const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;
+
+/// The bits of an address that say which page it is in.
+pub(crate) const PAGE_MASK: usize = kernel::page::PAGE_MASK;
 
 /// Binary logarithm of [`PAGE_SIZE`].
 pub(crate) const PAGE_SHIFT: usize = kernel::page::PAGE_SHIFT;

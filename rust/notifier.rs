@@ -7,7 +7,10 @@ use super::{
     stats,
     vma::Window, //
 };
-use core::mem::MaybeUninit;
+use core::{
+    marker::PhantomData,
+    mem::MaybeUninit, //
+};
 use kernel::{
     bindings,
     ffi::c_void, //
@@ -17,10 +20,14 @@ use kernel::{
 ///
 /// Every entry of the window that changes must have changed, and the TLB must be flushed, when
 /// this is dropped.
-#[must_use]
-pub(crate) struct Bracket(bindings::mmu_notifier_range);
+///
+/// # Invariants
+///
+/// The range is one whose start has been told, of an mm that is pinned for `'a`.
+#[must_use = "the invalidation ends when this is dropped"]
+pub(crate) struct Bracket<'a>(bindings::mmu_notifier_range, PhantomData<Window<'a>>);
 
-impl Bracket {
+impl<'a> Bracket<'a> {
     /// Begins an invalidation of a window for migration.
     ///
     /// `owner` lets a driver know its own migrations.
@@ -28,23 +35,23 @@ impl Bracket {
     /// # Context
     ///
     /// May sleep. No page-table lock may be held.
-    pub(crate) fn open(window: &Window<'_>, owner: *mut c_void) -> Self {
+    pub(crate) fn open(window: &Window<'a>, owner: *mut c_void) -> Self {
         let mut range = MaybeUninit::uninit();
         let mm = window.range().mm();
 
         stats::count(stats::Counter::NotifierBrackets, 1);
         // SAFETY: The mm is pinned while the window exists; the call fills all of `range`.
-        unsafe {
-            raw::notifier_start(range.as_mut_ptr(), mm, window.start(), window.end(), owner)
-        };
+        unsafe { raw::notifier_start(range.as_mut_ptr(), mm, window.start(), window.end(), owner) };
         // SAFETY: Filled by the call above.
-        Self(unsafe { range.assume_init() })
+        let range = unsafe { range.assume_init() };
+        // INVARIANT: Told above; the window stands for the pin.
+        Self(range, PhantomData)
     }
 }
 
-impl Drop for Bracket {
+impl Drop for Bracket<'_> {
     fn drop(&mut self) {
-        // SAFETY: The range that the start was given; it refers to nothing by its own address.
+        // SAFETY: By the type invariants the start was told; it refers to nothing by its address.
         unsafe { raw::notifier_end(&mut self.0) };
     }
 }

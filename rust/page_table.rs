@@ -7,11 +7,23 @@
 //! nothing can sleep under the lock.
 
 use super::{
-    batch::Batch,
-    call::Place,
+    batch::{
+        Batch,
+        Which, //
+    },
+    call::{
+        Call,
+        Place, //
+    },
+    lru,
     raw,
+    slot::{
+        Slot,
+        State, //
+    },
     stats,
     vma::Window,
+    word::Reason,
     PAGE_SIZE, //
 };
 use core::ptr::NonNull;
@@ -20,32 +32,44 @@ use kernel::{
     prelude::*, //
 };
 
-/// A slot of the table of page tables.
+/// The slot, in the table of page tables, that a window belongs to.
+///
+/// # Invariants
+///
+/// `ptr` is that slot; the mmap lock keeps the table that it is in.
 #[derive(Clone, Copy)]
-pub(crate) struct PmdSlot(*mut bindings::pmd_t);
+pub(crate) struct PmdSlot<'a> {
+    window: Window<'a>,
+    ptr: *mut bindings::pmd_t,
+}
 
-impl PmdSlot {
+impl<'a> PmdSlot<'a> {
+    /// The window.
+    pub(super) fn window(&self) -> Window<'a> {
+        self.window
+    }
+
     /// The C pointer.
-    pub(crate) fn as_ptr(self) -> *mut bindings::pmd_t {
-        self.0
+    pub(super) fn as_ptr(&self) -> *mut bindings::pmd_t {
+        self.ptr
     }
 }
 
 /// What the levels above the page table say of a window.
-pub(crate) enum Level {
+pub(crate) enum Level<'a> {
     /// There is no page table.
     Hole,
     /// One entry maps it all, or stands for it.
-    Leaf(PmdSlot),
+    Leaf(PmdSlot<'a>),
     /// There is a page table.
-    Table(PmdSlot),
+    Table(PmdSlot<'a>),
 }
 
 /// Walks down to the page table of a window.
 ///
 /// The mmap lock keeps all levels but the last. What is found may change at once: take a lock and
 /// look again.
-pub(crate) fn look_up(window: &Window<'_>) -> Level {
+pub(crate) fn look_up<'a>(window: &Window<'a>) -> Level<'a> {
     let mm = window.range().mm();
     let addr = window.start();
 
@@ -63,8 +87,8 @@ pub(crate) fn look_up(window: &Window<'_>) -> Level {
     }
     // SAFETY: The level above is present.
     let pud = unsafe { raw::pud_offset(p4d, addr) };
-    // SAFETY: As above.
-    if !unsafe { raw::pud_is_table(pud) } {
+    // SAFETY: As above; the value is read once.
+    if !is_table(unsafe { raw::pudp_get(pud) }) {
         return Level::Hole;
     }
     // SAFETY: The level above is a table.
@@ -78,10 +102,25 @@ pub(crate) fn look_up(window: &Window<'_>) -> Level {
     // SAFETY: As above.
     let present = unsafe { raw::pmd_present(value) };
     // SAFETY: As above.
-    if !present || unsafe { raw::pmd_leaf(value) } {
-        return Level::Leaf(PmdSlot(pmd));
+    let leaf = !present || unsafe { raw::pmd_leaf(value) };
+    // INVARIANT: Found by walking down to the window.
+    let slot = PmdSlot {
+        window: *window,
+        ptr: pmd,
+    };
+    if leaf {
+        Level::Leaf(slot)
+    } else {
+        Level::Table(slot)
     }
-    Level::Table(PmdSlot(pmd))
+}
+
+/// Whether an entry is the address of a table.
+fn is_table(pud: bindings::pud_t) -> bool {
+    // SAFETY: A function of the value alone.
+    let present = unsafe { raw::pud_present(pud) };
+    // SAFETY: As above.
+    present && !unsafe { raw::pud_leaf(pud) }
 }
 
 /// Makes every level that a window needs, down to an empty page table.
@@ -103,10 +142,10 @@ pub(crate) fn make_levels(window: &Window<'_>) -> Result {
     let p4d = NonNull::new(unsafe { raw::p4d_alloc(mm, pgd, addr) }).ok_or(ENOMEM)?;
     // SAFETY: The level above is there.
     let pud = NonNull::new(unsafe { raw::pud_alloc(mm, p4d.as_ptr(), addr) }).ok_or(ENOMEM)?;
-    // SAFETY: As above.
-    let none = unsafe { raw::pud_none(pud.as_ptr()) };
-    // SAFETY: As above.
-    if !none && !unsafe { raw::pud_is_table(pud.as_ptr()) } {
+    // SAFETY: As above; the value is read once.
+    let value = unsafe { raw::pudp_get(pud.as_ptr()) };
+    // SAFETY: A function of the value alone.
+    if !unsafe { raw::pud_none(value) } && !is_table(value) {
         return Err(EAGAIN);
     }
     // SAFETY: As above.
@@ -135,21 +174,17 @@ pub(crate) struct PteTable<'b, 's> {
 
 impl<'b, 's> PteTable<'b, 's> {
     /// Locks the page table of a batch's window; [`None`] where it has gone.
-    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot) -> Option<Self> {
-        let Place::Vma(window) = batch.place() else {
-            return None;
+    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
+        let window = match batch.place() {
+            Place::Vma(window) if window.is_same(&pmd.window()) => window,
+            _ => return None,
         };
         let mut ptl = core::ptr::null_mut();
 
         // SAFETY: The mm is valid, and the mmap lock keeps the table that `pmd` is in. The
         // function looks again under the lock, and answers NULL where the page table is gone.
         let base = unsafe {
-            raw::pte_offset_map_lock(
-                window.range().mm(),
-                pmd.as_ptr(),
-                window.start(),
-                &mut ptl,
-            )
+            raw::pte_offset_map_lock(window.range().mm(), pmd.as_ptr(), window.start(), &mut ptl)
         };
         let base = NonNull::new(base)?;
         stats::count(stats::Counter::PageTableLocks, 1);
@@ -170,25 +205,59 @@ impl<'b, 's> PteTable<'b, 's> {
         self.window
     }
 
-    /// The batch, which cannot be dropped meanwhile.
-    pub(crate) fn batch(&mut self) -> &mut Batch<'s> {
-        self.batch
+    /// The call that the window is part of.
+    pub(crate) fn call(&self) -> &'s Call {
+        self.batch.call()
     }
 
-    /// The batch, for looking at.
-    pub(crate) fn batch_ref(&self) -> &Batch<'s> {
-        self.batch
+    /// Notes why a page stays.
+    pub(crate) fn leave(&mut self, index: usize, reason: Reason) {
+        self.batch.leave(index, reason);
     }
 
-    /// The entry of the page with this number within the window.
-    ///
-    /// # Panics
-    ///
-    /// Never: a number beyond the window is taken as its last page.
-    pub(super) fn entry_ptr(&self, index: usize) -> *mut bindings::pte_t {
-        let index = index.min(self.window.pages() - 1);
+    /// Notes why a slot's source stays, or its hole is not filled.
+    pub(crate) fn fail(&mut self, number: usize, reason: Reason) {
+        self.batch.fail(number, reason);
+    }
+
+    /// The number of the next slot in a state.
+    pub(crate) fn find(&self, from: usize, state: State) -> Option<usize> {
+        self.batch.find(from, state)
+    }
+
+    /// Whether the slot with this number is one of `which`.
+    pub(super) fn is_one_of(&self, number: usize, which: Which) -> bool {
+        self.batch.is_one_of(number, which)
+    }
+
+    /// A slot by its number.
+    pub(super) fn slot_mut(&mut self, number: usize) -> Option<&mut Slot> {
+        self.batch.slot_mut(number)
+    }
+
+    /// Adds a source.
+    pub(super) fn push(&mut self, slot: Slot) {
+        self.batch.push(slot);
+    }
+
+    /// Adds a hole.
+    pub(super) fn push_hole(&mut self, index: usize) {
+        self.batch.push_hole(index);
+    }
+
+    /// Whether no slot is left for another source.
+    pub(super) fn is_batch_full(&self) -> bool {
+        self.batch.is_full()
+    }
+
+    /// The entry, and the address, of the page with this number within the window.
+    pub(super) fn at(&self, index: usize) -> Option<(*mut bindings::pte_t, usize)> {
+        if index >= self.window.pages() {
+            return None;
+        }
         // SAFETY: By the type invariants the window's entries follow `base`.
-        unsafe { self.base.as_ptr().add(index) }
+        let ptep = unsafe { self.base.as_ptr().add(index) };
+        Some((ptep, self.window.addr(index)))
     }
 
     /// Notes that the present entry at `addr` has been cleared.
@@ -202,7 +271,7 @@ impl<'b, 's> PteTable<'b, 's> {
     /// # Context
     ///
     /// Under the page-table lock, in lazy MMU mode.
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         if let Some((first, last)) = self.to_flush.take() {
             stats::count(stats::Counter::TlbFlushes, 1);
             // SAFETY: The area is valid; the range is inside it.
@@ -221,12 +290,17 @@ impl<'b, 's> PteTable<'b, 's> {
 
 impl Drop for PteTable<'_, '_> {
     /// Flushes before anybody else can take the lock, then leaves lazy mode, then unlocks.
+    ///
+    /// Folios that have been mlocked or munlocked wait, with a reference, in a batch of this
+    /// processor, which only here is the same as when they were put there.
     fn drop(&mut self) {
         self.flush();
+        if self.window.range().is_mlocked() {
+            lru::drain_mlock();
+        }
         // SAFETY: Entered in `lock`.
         unsafe { raw::lazy_mmu_mode_disable() };
         // SAFETY: By the type invariants the lock is held, and `base` is its mapped table.
         unsafe { raw::pte_unmap_unlock(self.base.as_ptr(), self.ptl) };
     }
 }
-

@@ -21,7 +21,7 @@ use kernel::{
 /// # Context
 ///
 /// May sleep. The caller has the folio lock and a reference.
-pub(crate) fn unmap(folio: Folio<'_>) {
+pub(super) fn unmap(folio: Folio<'_>) {
     // SAFETY: A `Folio` is alive; the caller's lock keeps new mappings away.
     unsafe { raw::try_to_migrate(folio.as_ptr()) };
 }
@@ -37,7 +37,7 @@ pub(crate) fn flush_unmapped() {
 /// # Context
 ///
 /// May sleep. The caller has the locks of both.
-pub(crate) fn remap(src: Folio<'_>, dst: Folio<'_>) {
+pub(super) fn remap(src: Folio<'_>, dst: Folio<'_>) {
     // SAFETY: Both folios are alive, and locked by the caller.
     unsafe { raw::remove_migration_ptes(src.as_ptr(), dst.as_ptr()) };
 }

@@ -13,12 +13,11 @@ use super::{
         Reason, //
     },
 };
-use core::mem::MaybeUninit;
+use core::{
+    cell::Cell,
+    mem::MaybeUninit, //
+};
 use kernel::{
-    alloc::{
-        flags::*,
-        KVVec, //
-    },
     bindings,
     prelude::*, //
 };
@@ -33,13 +32,15 @@ const SHORT: usize = 16;
 pub(crate) struct Lent<'s> {
     pub(crate) slots: &'s mut [MaybeUninit<Slot>],
     pub(crate) outcomes: &'s mut [Outcome],
-    pub(crate) words: &'s mut [PfnWord],
+    pub(crate) words: &'s [Cell<PfnWord>],
 }
 
 /// The words of a call.
+#[derive(Clone, Copy)]
 pub(crate) enum Words<'a> {
-    /// The caller's array, one for each page of the range.
-    Caller(&'a mut [PfnWord]),
+    /// The caller's array, one for each page of the range. The driver may have other pointers to
+    /// it, which it uses in its callbacks.
+    Caller(&'a [Cell<PfnWord>]),
     /// Ours, used by each window again.
     Own,
 }
@@ -124,39 +125,31 @@ impl<'a> Scratch<'a> {
                 &mut self.short.words[..],
             ),
         };
-        let words = match &mut self.words {
-            Words::Caller(words) => words.get_mut(offset..).unwrap_or_default(),
-            Words::Own => own,
+        let words = match self.words {
+            Words::Caller(words) => words.get(offset..).unwrap_or_default(),
+            Words::Own => Cell::from_mut(own).as_slice_of_cells(),
         };
         Lent {
             slots,
-            outcomes: first(outcomes, pages),
-            words: first(words, pages),
+            outcomes: outcomes.get_mut(..pages).unwrap_or_default(),
+            words: words.get(..pages).unwrap_or_default(),
         }
     }
 
     /// Ends a window: writes what became of each page, and says it.
     pub(crate) fn finish(&mut self, offset: usize, pages: usize) -> &[Outcome] {
         let lent = self.lend(offset, pages);
-        for (word, outcome) in lent.words.iter_mut().zip(lent.outcomes.iter()) {
-            *word = PfnWord::outcome(*outcome);
+        for (word, outcome) in lent.words.iter().zip(lent.outcomes.iter()) {
+            word.set(PfnWord::outcome(*outcome));
         }
         lent.outcomes
     }
 
     /// Clears the words of what a call did not reach.
     pub(crate) fn clear_from(&mut self, offset: usize) {
-        if let Words::Caller(words) = &mut self.words {
-            if let Some(rest) = words.get_mut(offset..) {
-                rest.fill(PfnWord::NOTHING);
-            }
+        if let Words::Caller(words) = self.words {
+            let rest = words.get(offset..).unwrap_or_default();
+            rest.iter().for_each(|word| word.set(PfnWord::NOTHING));
         }
     }
-}
-
-/// The first `count` elements, or all if there are fewer.
-fn first<T>(slice: &mut [T], count: usize) -> &mut [T] {
-    let count = count.min(slice.len());
-    // The bound is checked above; indexing cannot fail.
-    slice.split_at_mut(count).0
 }

@@ -7,16 +7,12 @@ use super::{
         Folio,
         LockedFolio, //
     },
-    lru,
-    raw,
-    rmap,
+    lru, raw, rmap,
     rmap::AnonVma,
     vma::Window,
     word::{
         PfnWord,
         Reason,
-        DEVICE,
-        UNADDRESSABLE,
         WRITE, //
     },
 };
@@ -59,16 +55,21 @@ pub(crate) mod held {
     pub(crate) const OWN_ENTRY: u8 = 1 << 3;
     /// Migration entries elsewhere, which the reverse mapping finds.
     pub(crate) const OTHER_ENTRIES: u8 = 1 << 4;
+    /// The destination is charged to the process whose hole it is for.
+    pub(crate) const CHARGED: u8 = 1 << 5;
 }
 
 /// One source folio of a batch, or one hole.
 ///
+/// Dropping one gives nothing back: a batch settles its slots.
+///
 /// # Invariants
 ///
 /// * With [`held::SOURCE`], `src` is a folio whose lock and one of whose references are ours.
-///   Without it `src` is NULL, or the folio of the fault, or of no further use.
+///   Without it `src` is NULL, or the folio of the fault.
 /// * With [`held::DESTINATION`] the same holds for `dst`.
 /// * `anon_vma`, where it is not NULL, has one reference of ours.
+#[must_use = "what a slot holds is given back by the batch that it is in"]
 pub(crate) struct Slot {
     src: *mut bindings::folio,
     dst: *mut bindings::folio,
@@ -127,10 +128,7 @@ impl Slot {
     ///
     /// All its mappings are elsewhere, and `anon_vma` finds them until the slot is settled.
     pub(crate) fn device(src: LockedFolio, index: usize, anon_vma: AnonVma) -> Self {
-        let mut flags = DEVICE;
-        if src.folio().is_device_private() {
-            flags |= UNADDRESSABLE;
-        }
+        let flags = src.folio().word_flags();
         // SAFETY: Lock and reference come with `src`.
         let slot = unsafe { Self::source(src.into_raw(), index, flags, 0, false) };
         // INVARIANT: The reference comes with `anon_vma`.
@@ -166,8 +164,18 @@ impl Slot {
         self.held & bits == bits
     }
 
+    /// Whether the slot's migration entry is at its own place, and there alone.
+    pub(super) fn is_own(&self) -> bool {
+        self.holds(held::OWN_ENTRY) && !self.holds(held::OTHER_ENTRIES)
+    }
+
+    /// Whether the slot is a hole whose page is ready to fill it.
+    pub(super) fn is_charged(&self) -> bool {
+        self.state == State::GivenHole && self.holds(held::CHARGED)
+    }
+
     /// Notes that `bits` are no longer held.
-    pub(crate) fn release(&mut self, bits: u8) {
+    pub(super) fn release(&mut self, bits: u8) {
         self.held &= !bits;
     }
 
@@ -182,9 +190,10 @@ impl Slot {
     /// The destination that is held.
     pub(crate) fn dst(&self) -> Option<Folio<'_>> {
         let ptr = NonNull::new(self.dst)?;
-        // SAFETY: By the type invariants it is locked and referenced by us.
-        self.holds(held::DESTINATION)
-            .then(|| unsafe { Folio::from_raw(ptr) })
+        self.holds(held::DESTINATION).then(|| {
+            // SAFETY: By the type invariants it is locked and referenced by us.
+            unsafe { Folio::from_raw(ptr) }
+        })
     }
 
     /// The folio that the slot's entries are to map: the destination if it has become the source.
@@ -226,19 +235,28 @@ impl Slot {
     }
 
     /// Marks the slot as one that stays.
-    pub(crate) fn refuse(&mut self) {
+    pub(super) fn refuse(&mut self) {
         self.state = State::Refused;
     }
 
-    /// Takes a destination over from the driver.
+    /// Takes a destination over from the driver, and marks it with the slot's number.
     ///
     /// # Safety
     ///
     /// The caller gives the lock and one reference of `dst` to the slot.
-    pub(crate) unsafe fn give(&mut self, dst: NonNull<bindings::folio>, word: PfnWord) {
+    pub(super) unsafe fn give(
+        &mut self,
+        dst: NonNull<bindings::folio>,
+        word: PfnWord,
+        number: usize,
+    ) {
         // INVARIANT: The caller's promise.
         self.dst = dst.as_ptr();
         self.held |= held::DESTINATION;
+        if let Some(dst) = self.dst() {
+            // SAFETY: The folio is locked, fresh, and ours.
+            unsafe { dst.set_mark(number) };
+        }
         self.dst_flags = if word.has(WRITE) { WRITE as u16 } else { 0 };
         self.state = match self.state {
             State::Hole => State::GivenHole,
@@ -253,9 +271,13 @@ impl Slot {
     ///
     /// [`Reason::Pinned`] where a reference has appeared; nothing has changed then.
     pub(crate) fn migrate(&mut self) -> Result<(), Reason> {
-        let (Some(src), Some(dst)) = (self.src(), self.dst()) else {
+        let (Some(src), Some(dst), State::Given) = (self.src(), self.dst(), self.state) else {
             return Err(Reason::Declined);
         };
+        let off_lru = self.holds(held::OFF_LRU) || src.is_zone_device();
+        if src.is_mapped() || !off_lru {
+            return Err(Reason::Raced);
+        }
         // SAFETY: Both are locked by us or by the fault handler. The source is unmapped, off the
         // LRU, and has one reference beyond the expected ones. The destination is fresh.
         let error = unsafe { raw::folio_migrate_mapping(dst.as_ptr(), src.as_ptr()) };
@@ -264,10 +286,10 @@ impl Slot {
         }
         // SAFETY: As above, after the mapping has moved.
         unsafe { raw::folio_migrate_flags(dst.as_ptr(), src.as_ptr()) };
-        if src.is_device_private() {
-            // Nobody has watched what the device wrote.
-            dst.mark_swap_backed();
-            dst.mark_dirty();
+        if src.is_zone_device() {
+            // Nobody has watched what the device wrote: lazily freed or not, it is to be kept.
+            // SAFETY: The destination is locked by us.
+            unsafe { dst.mark_dirty() };
         }
         self.state = State::Migrated;
         Ok(())
@@ -283,69 +305,57 @@ impl Slot {
     ///
     /// May sleep.
     pub(crate) fn charge(&mut self, window: &Window<'_>) -> Result<(), Reason> {
-        let Some(dst) = self.dst() else {
+        let (Some(dst), State::GivenHole) = (self.dst(), self.state) else {
             return Err(Reason::Declined);
         };
-        if dst.has_mapping() {
-            return Err(Reason::BadDestination);
-        }
         // SAFETY: The folio is fresh, and locked by us; the mm is valid.
         if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), window.range().mm()) } != 0 {
             return Err(Reason::NoMemory);
         }
         // SAFETY: The folio is locked by us.
-        unsafe { raw::folio_mark_uptodate(dst.as_ptr()) };
+        unsafe { raw::__folio_mark_uptodate(dst.as_ptr()) };
+        self.held |= held::CHARGED;
         Ok(())
     }
 
-    /// Forgets a destination that turns out to be another slot's.
-    pub(crate) fn forget_dst(&mut self) {
-        self.dst = core::ptr::null_mut();
-        self.release(held::DESTINATION);
-    }
-
-    /// Whether the driver's page could not be used, and is still to be given back.
-    pub(crate) fn has_failed_dst(&self) -> bool {
-        matches!(self.state, State::Refused | State::Hole) && self.holds(held::DESTINATION)
-    }
-
     /// Notes that the hole has been filled.
-    pub(crate) fn set_filled(&mut self) {
+    pub(super) fn set_filled(&mut self) {
         self.state = State::Filled;
     }
 
     /// Notes that the destination was not taken; it is given back when the slot is settled.
-    pub(crate) fn set_failed(&mut self) {
+    pub(super) fn set_failed(&mut self) {
         self.state = match self.state {
             State::GivenHole | State::Hole => State::Hole,
             _ => State::Refused,
         };
     }
 
-    /// The word for the driver's second callback.
-    pub(crate) fn result(&self, otherwise: PfnWord) -> PfnWord {
+    /// The word for the driver's second callback, where it has given a destination.
+    pub(crate) fn result(&self) -> Option<PfnWord> {
         let flags = u64::from(self.dst_flags);
-        match (self.dst(), self.state) {
-            (Some(dst), State::Migrated | State::Filled) => PfnWord::moved_to(dst.pfn(), flags),
-            (Some(dst), _) => PfnWord::failed_for(dst.pfn(), flags),
-            (None, _) => otherwise,
-        }
+        let pfn = self.dst()?.pfn();
+        Some(match self.state {
+            State::Migrated | State::Filled => PfnWord::moved_to(pfn, flags),
+            _ => PfnWord::failed_for(pfn, flags),
+        })
     }
 
     /// Puts on the LRU what belongs there.
-    pub(crate) fn return_to_lru(&mut self) {
+    pub(super) fn return_to_lru(&mut self) {
         let arrived = matches!(self.state, State::Migrated);
         let off = self.holds(held::OFF_LRU);
         if let Some(target) = self.target() {
             if (arrived || off) && !target.is_zone_device() {
-                lru::add(target);
+                // SAFETY: It is off the LRU: taken off by us, or fresh from the driver.
+                unsafe { lru::add(target) };
             }
         }
         self.release(held::OFF_LRU);
     }
 
     /// Replaces the migration entries that the reverse mapping finds.
-    pub(crate) fn remap_others(&mut self) {
+    pub(super) fn remap_others(&mut self) {
         if !self.holds(held::OTHER_ENTRIES) {
             return;
         }
@@ -357,8 +367,12 @@ impl Slot {
 
     /// Gives back every lock and reference.
     ///
-    /// No migration entry for the source may be left.
-    pub(crate) fn put(&mut self) {
+    /// Nothing is given back while a migration entry for the source is left: whoever waits on the
+    /// entry waits for the lock.
+    pub(super) fn put(&mut self) {
+        if self.held & (held::OWN_ENTRY | held::OTHER_ENTRIES) != 0 {
+            return;
+        }
         if let (true, Some(src)) = (self.holds(held::SOURCE), self.src()) {
             // SAFETY: By the type invariants the lock is ours; all of it is cleared below.
             unsafe { src.unlock() };
@@ -372,13 +386,13 @@ impl Slot {
             unsafe { dst.put() };
         }
         if let Some(anon_vma) = NonNull::new(self.anon_vma) {
-            // SAFETY: From `keep_anon_vma`; it is cleared below.
+            // SAFETY: By the type invariants the reference is ours; it is cleared below.
             drop(unsafe { AnonVma::from_raw(anon_vma) });
         }
         self.src = core::ptr::null_mut();
         self.dst = core::ptr::null_mut();
         self.anon_vma = core::ptr::null_mut();
-        self.release(held::SOURCE | held::DESTINATION);
+        self.release(held::SOURCE | held::DESTINATION | held::CHARGED);
         self.state = State::Settled;
     }
 }

@@ -24,10 +24,14 @@ pub(crate) fn between_windows() -> Result {
     Ok(())
 }
 
-/// Gives the processor away, so that whoever holds a reference that is in the way can drop it.
+/// Sleeps for a moment, so that whoever holds a reference that is in the way can drop it.
+///
+/// # Context
+///
+/// Sleeps, unless a fatal signal is pending.
 pub(crate) fn give_way() {
     // SAFETY: The callers are in process context, outside any lock that forbids sleeping.
-    unsafe { raw::yield_processor() };
+    unsafe { raw::sleep_one_tick() };
 }
 
 /// Asserts in debug kernels that the caller may sleep.

@@ -4,8 +4,8 @@
 
 use super::{
     raw,
-    PAGE_SHIFT,
-    PAGE_SIZE, //
+    span::Span,
+    PAGE_SHIFT, //
 };
 use kernel::{
     bindings,
@@ -16,20 +16,16 @@ use kernel::{
     prelude::*, //
 };
 
-/// Bytes that one page table maps.
-const TABLE_SIZE: usize = 1 << bindings::PMD_SHIFT;
-
 /// A range of one area, whose memory may be moved.
 ///
 /// # Invariants
 ///
-/// `start < end`, both are multiples of the page size and inside the area, and the area is none of
-/// those that are refused. The mmap lock is held for reading, and the mm is pinned, for `'a`.
+/// `span` is inside the area, and the area is none of those that are refused. The mmap lock is held
+/// for reading, and the mm is pinned, for `'a`.
 #[derive(Clone, Copy)]
 pub(crate) struct VmaRange<'a> {
     vma: &'a VmaRef,
-    start: usize,
-    end: usize,
+    span: Span,
 }
 
 /// What must be true of the process's own rights.
@@ -48,12 +44,19 @@ impl<'a> VmaRange<'a> {
     ///
     /// [`EINVAL`] where the range is empty, reversed, unaligned or not inside the area, or where
     /// the area is hugetlb, special, DAX, secret, a shadow stack, or unreadable.
-    pub(crate) fn new(vma: &'a VmaRef, start: usize, end: usize, access: Access) -> Result<Self> {
-        let aligned = (start | end) & (PAGE_SIZE - 1) == 0;
+    ///
+    /// # Safety
+    ///
+    /// The mmap lock of the area's mm is held for reading for `'a`; the lock of the area alone is
+    /// not enough.
+    pub(crate) unsafe fn new(
+        vma: &'a VmaRef,
+        start: usize,
+        end: usize,
+        access: Access,
+    ) -> Result<Self> {
+        let span = Span::new(start, end, vma.start()..vma.end())?;
 
-        if !aligned || start >= end || start < vma.start() || end > vma.end() {
-            return Err(EINVAL);
-        }
         if access == Access::Readable && vma.flags() & flags::READ == 0 {
             return Err(EINVAL);
         }
@@ -62,18 +65,13 @@ impl<'a> VmaRange<'a> {
         }
         // SAFETY: The area's mm is valid; this only checks that its lock is held.
         unsafe { raw::mmap_assert_locked(vma.mm().as_raw()) };
-        // INVARIANT: All checked above; the lock and the pin come with the `VmaRef`.
-        Ok(Self { vma, start, end })
+        // INVARIANT: All checked above; the lock is the caller's promise, and keeps the mm.
+        Ok(Self { vma, span })
     }
 
-    /// The first address.
-    pub(crate) fn start(&self) -> usize {
-        self.start
-    }
-
-    /// The address after the last.
-    pub(crate) fn end(&self) -> usize {
-        self.end
+    /// The addresses.
+    pub(crate) fn span(&self) -> Span {
+        self.span
     }
 
     /// The C pointer of the area.
@@ -112,38 +110,24 @@ impl<'a> VmaRange<'a> {
     /// To be asked under the page-table lock.
     pub(crate) fn is_stable(&self) -> bool {
         // SAFETY: The mm is valid.
-        unsafe { raw::check_stable_address_space(self.mm()) }
+        unsafe { raw::check_stable_address_space(self.mm()) == 0 }
     }
 
     /// The part of the range that begins at `at` and ends with its page table, or after `pages`.
     pub(crate) fn window(&self, at: usize, pages: usize) -> Window<'a> {
-        let table_end = (at & !(TABLE_SIZE - 1)).saturating_add(TABLE_SIZE);
-        let end = self.end.min(table_end).min(at + (pages << PAGE_SHIFT));
-
-        // INVARIANT: Not empty, as `at` is inside the range; one page table maps it.
+        // INVARIANT: `Span::window` ends with the page table.
         Window {
             range: *self,
-            start: at,
-            end,
+            span: self.span.window(at, pages),
         }
     }
 
     /// The part of the range around `at` that one page table maps, of at most `pages`.
     pub(crate) fn around(&self, at: usize, pages: usize) -> Window<'a> {
-        let table = at & !(TABLE_SIZE - 1);
-        let start = self.start.max(table);
-        let window = self.window(start, usize::MAX >> PAGE_SHIFT >> 1);
-
-        if window.pages() <= pages {
-            return window;
-        }
-        let end = window.end.min(at + PAGE_SIZE);
-        let start = start.max(end.saturating_sub(pages << PAGE_SHIFT));
-        // INVARIANT: Inside the window above, and `at` is inside it.
+        // INVARIANT: `Span::around` stays in the page table.
         Window {
             range: *self,
-            start,
-            end,
+            span: self.span.around(at, pages),
         }
     }
 }
@@ -152,12 +136,11 @@ impl<'a> VmaRange<'a> {
 ///
 /// # Invariants
 ///
-/// `start < end`, both inside `range`, and one page table maps all of it.
+/// `span` is inside `range`, and one page table maps all of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Window<'a> {
     range: VmaRange<'a>,
-    start: usize,
-    end: usize,
+    span: Span,
 }
 
 impl<'a> Window<'a> {
@@ -168,27 +151,33 @@ impl<'a> Window<'a> {
 
     /// The first address.
     pub(crate) fn start(&self) -> usize {
-        self.start
+        self.span.start()
     }
 
     /// The address after the last.
     pub(crate) fn end(&self) -> usize {
-        self.end
+        self.span.end()
+    }
+
+    /// Whether this is the same part of the same area.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.span == other.span && self.range.vma() == other.range.vma()
     }
 
     /// How many pages it has.
     pub(crate) fn pages(&self) -> usize {
-        (self.end - self.start) >> PAGE_SHIFT
+        self.span.pages()
     }
 
-    /// The number, within the window, of the page at `addr`.
-    pub(crate) fn index(&self, addr: usize) -> usize {
-        (addr - self.start) >> PAGE_SHIFT
+    /// The number, within the window, of the page at `addr`, if it is inside.
+    pub(crate) fn index(&self, addr: usize) -> Option<usize> {
+        let inside = self.span.contains(addr);
+        inside.then(|| (addr - self.span.start()) >> PAGE_SHIFT)
     }
 
     /// The address of a page by its number within the window.
     pub(crate) fn addr(&self, index: usize) -> usize {
-        self.start + (index << PAGE_SHIFT)
+        self.span.start() + (index << PAGE_SHIFT)
     }
 }
 
@@ -209,4 +198,45 @@ fn is_refused(vma: &VmaRef) -> bool {
     let secret = unsafe { raw::vma_is_secretmem(vma) };
 
     special || hugetlb || dax || secret
+}
+
+#[cfg(CONFIG_HMM_MIGRATE_KUNIT_TEST)]
+#[kunit_tests(hmm_migrate_vma)]
+mod tests {
+    use super::*;
+    use core::mem::MaybeUninit;
+
+    /// Whether an anonymous area with these flags is refused.
+    fn refused(flags: u64) -> bool {
+        let mut vma = MaybeUninit::<bindings::vm_area_struct>::zeroed();
+        let ptr = vma.as_mut_ptr();
+        // SAFETY: The memory is ours; every field of the structure may be zero.
+        unsafe { (*ptr).__bindgen_anon_2.vm_flags = flags as _ };
+        // SAFETY: It lives longer than the reference, and nobody else can reach it.
+        is_refused(unsafe { VmaRef::from_raw(ptr) })
+    }
+
+    #[test]
+    fn ordinary_areas_are_taken() {
+        assert!(!refused(0));
+        assert!(!refused((bindings::VM_READ | bindings::VM_WRITE) as u64));
+        // SAFETY: A constant.
+        assert!(!refused(unsafe { raw::flag_locked() } as u64));
+    }
+
+    #[test]
+    fn special_areas_are_refused() {
+        assert!(refused(bindings::VM_PFNMAP as u64));
+        assert!(refused(bindings::VM_IO as u64));
+        assert!(refused(bindings::VM_MIXEDMAP as u64));
+        assert!(refused(bindings::VM_DONTEXPAND as u64));
+        assert!(refused(bindings::VM_HUGETLB as u64));
+    }
+
+    #[test]
+    #[cfg(CONFIG_X86_USER_SHADOW_STACK)]
+    fn shadow_stacks_are_refused() {
+        // SAFETY: A constant.
+        assert!(refused(unsafe { raw::flag_shadow_stack() } as u64));
+    }
 }

@@ -8,6 +8,7 @@
 #ifndef LINUX_HMM_MIGRATE_H
 #define LINUX_HMM_MIGRATE_H
 
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -22,17 +23,17 @@
  */
 typedef unsigned long hmm_pfn_t;
 
-#define HMM_MIGRATE_PFN_VALID		(1UL << 0)
-#define HMM_MIGRATE_PFN_READ		(1UL << 1)
-#define HMM_MIGRATE_PFN_WRITE		(1UL << 2)
-#define HMM_MIGRATE_PFN_ERROR		(1UL << 3)
-#define HMM_MIGRATE_PFN_EMPTY		(1UL << 4)
-#define HMM_MIGRATE_PFN_FAULT		(1UL << 5)
-#define HMM_MIGRATE_PFN_DEVICE		(1UL << 6)
-#define HMM_MIGRATE_PFN_LOCKED		(1UL << 7)
-#define HMM_MIGRATE_PFN_SPECIAL		(1UL << 8)
-#define HMM_MIGRATE_PFN_MIGRATE		(1UL << 9)
-#define HMM_MIGRATE_PFN_UNADDRESSABLE	(1UL << 10)
+#define HMM_MIGRATE_PFN_VALID		BIT(0)
+#define HMM_MIGRATE_PFN_READ		BIT(1)
+#define HMM_MIGRATE_PFN_WRITE		BIT(2)
+#define HMM_MIGRATE_PFN_ERROR		BIT(3)
+#define HMM_MIGRATE_PFN_EMPTY		BIT(4)
+#define HMM_MIGRATE_PFN_FAULT		BIT(5)
+#define HMM_MIGRATE_PFN_DEVICE		BIT(6)
+#define HMM_MIGRATE_PFN_LOCKED		BIT(7)
+#define HMM_MIGRATE_PFN_SPECIAL		BIT(8)
+#define HMM_MIGRATE_PFN_MIGRATE		BIT(9)
+#define HMM_MIGRATE_PFN_UNADDRESSABLE	BIT(10)
 
 #define HMM_MIGRATE_PFN_SHIFT		11
 #define HMM_MIGRATE_PFN_BITS		40
@@ -108,7 +109,7 @@ struct hmm_migrate_result {
 /**
  * struct hmm_migrate_ops - a driver's part in a migration
  * @alloc_and_copy: allocate destinations and copy the sources to them
- * @finalize_and_map: learn what moved, before processes can see it
+ * @finalize_and_map: learn what moved, before processes can use it again
  * @owner: &dev_pagemap.owner of the driver's device pages, which is also
  *	given to MMU notifiers; NULL where there are none
  * @flags: &enum hmm_migrate_flags, or 0
@@ -123,7 +124,7 @@ struct hmm_migrate_result {
  * must be complete when @alloc_and_copy returns.
  *
  * A word that is offered has VALID, MIGRATE, LOCKED, READ and a pfn; WRITE
- * where the process may write; DEVICE for ZONE_DEVICE memory, UNADDRESSABLE
+ * where the process may write (unknown for pages found by pfn); DEVICE for ZONE_DEVICE memory, UNADDRESSABLE
  * where the CPU cannot read it; FAULT where the CPU is waiting for the page.
  * A hole that may be filled has EMPTY alone. Every other word is 0.
  *
@@ -134,6 +135,9 @@ struct hmm_migrate_result {
  *
  * In @finalize_and_map a word with MIGRATE has moved. A word with ERROR has
  * not; its destination is unlocked and put when the callback has returned.
+ * A filled hole is in the page table already; other pages follow. The
+ * process may have unmapped a page meanwhile: a driver fills the device's own
+ * page table only under mmu_interval_read_retry().
  */
 struct hmm_migrate_ops {
 	void (*alloc_and_copy)(struct vm_area_struct *vma, unsigned long start,
