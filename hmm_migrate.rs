@@ -42,6 +42,8 @@ mod collect;
 mod entry;
 mod finalize;
 mod isolate;
+#[path = "ffi/ops.rs"]
+mod ops;
 mod unmap;
 
 use crate::mm::{
@@ -52,6 +54,7 @@ use crate::mm::{
         Place,
         Retry, //
     },
+    debugfs::Files,
     lru,
     scratch::Scratch,
     stats::{
@@ -68,12 +71,7 @@ use crate::mm::{
     },
     PAGE_SHIFT,
 };
-use kernel::{
-    debugfs,
-    fmt,
-    prelude::*,
-    uaccess::UserSliceReader, //
-};
+use kernel::prelude::*;
 
 module! {
     type: HmmMigrate,
@@ -231,70 +229,17 @@ fn migrate_device(
     }
 }
 
-/// The module while it is loaded: its files in debugfs.
+/// The module while it is loaded.
 #[pin_data]
 struct HmmMigrate {
     #[pin]
-    stats: debugfs::File<()>,
-    #[pin]
-    enable: debugfs::File<()>,
-    #[cfg(CONFIG_HMM_MIGRATE_TEST)]
-    #[pin]
-    drop_after: debugfs::File<()>,
-    _dir: debugfs::Dir,
+    files: Files,
 }
 
 impl kernel::InPlaceModule for HmmMigrate {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        let dir = debugfs::Dir::new(c"hmm_migrate");
         try_pin_init!(Self {
-            stats <- dir.read_write_callback_file(c"stats", (), &show_stats, &reset_stats),
-            enable <- dir.write_callback_file(c"enable", (), &switch_stats),
-            #[cfg(CONFIG_HMM_MIGRATE_TEST)]
-            drop_after <- dir.read_write_callback_file(
-                c"drop_after",
-                (),
-                &show_drop_after,
-                &set_drop_after,
-            ),
-            _dir: dir,
+            files <- Files::new(),
         })
-    }
-}
-
-fn show_stats(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    stats::show(f)
-}
-
-fn reset_stats(_: &(), _: &mut UserSliceReader) -> Result {
-    stats::reset();
-    Ok(())
-}
-
-fn switch_stats(_: &(), reader: &mut UserSliceReader) -> Result {
-    match reader.read::<u8>()? {
-        b'0' => stats::switch(false),
-        b'1' => stats::switch(true),
-        _ => return Err(EINVAL),
-    }
-    Ok(())
-}
-
-#[cfg(CONFIG_HMM_MIGRATE_TEST)]
-fn show_drop_after(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    writeln!(f, "{}", mm::test_hook::name())
-}
-
-#[cfg(CONFIG_HMM_MIGRATE_TEST)]
-fn set_drop_after(_: &(), reader: &mut UserSliceReader) -> Result {
-    let mut name = [0; 16];
-    let length = reader.len().min(name.len());
-    let name = name.get_mut(..length).ok_or(EINVAL)?;
-    reader.read_slice(name)?;
-    let name = core::str::from_utf8(name).map_err(|_| EINVAL)?;
-    if mm::test_hook::set(name.trim_end()) {
-        Ok(())
-    } else {
-        Err(EINVAL)
     }
 }

@@ -1,178 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The exported functions, and the table of callbacks that C drivers pass.
+//! The exported functions.
 //!
 //! C header: `include/linux/hmm_migrate.h`; the exports themselves are in `export.c`.
 
-use crate::mm::{
-    call::{
-        Call,
-        Fault,
-        MigrateOps,
-        Place,
-        Policy, //
+use crate::{
+    mm::{
+        call::{
+            Call,
+            Fault,
+            Place, //
+        },
+        raw,
+        scratch::{
+            Scratch,
+            Short,
+            Words, //
+        },
+        span::Span,
+        task,
+        vma::{
+            Access,
+            VmaRange, //
+        },
+        word::{
+            Outcome,
+            PfnWord,
+            Reason, //
+        },
+        PAGE_SHIFT,
     },
-    raw,
-    scratch::{
-        Scratch,
-        Short,
-        Words, //
+    ops::{
+        caller_words,
+        read_ops,
+        Tally, //
     },
-    span::Span,
-    task,
-    vma::{
-        Access,
-        VmaRange, //
-    },
-    word::{
-        Outcome,
-        PfnWord,
-        Reason, //
-    },
-    PAGE_SHIFT,
 };
-use core::{
-    cell::Cell,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::{
     bindings,
     error::from_result,
     mm::virt::VmaRef,
     prelude::*, //
 };
-
-type Callback = unsafe extern "C" fn(
-    vma: *mut bindings::vm_area_struct,
-    start: c_ulong,
-    end: c_ulong,
-    pfns: *mut raw::hmm_pfn_t,
-    private: *mut c_void,
-);
-
-/// A C driver's table of callbacks.
-///
-/// # Invariants
-///
-/// Both may be called as the header says, with `private`.
-struct COps {
-    alloc_and_copy: Callback,
-    finalize_and_map: Callback,
-    private: *mut c_void,
-}
-
-impl COps {
-    fn call(&self, callback: Callback, place: &Place<'_>, words: &[Cell<PfnWord>]) {
-        // The driver takes the window's pages as the number of words.
-        if words.len() < place.pages() {
-            return;
-        }
-        let (vma, start, end) = match place {
-            Place::Vma(window) => (window.range().vma(), window.start(), window.end()),
-            Place::Device { first, pages } => (
-                core::ptr::null_mut(),
-                first << PAGE_SHIFT,
-                (first + pages) << PAGE_SHIFT,
-            ),
-        };
-        // SAFETY: By the type invariants the callbacks may be called so; `PfnWord` has the layout of
-        // `hmm_pfn_t`, may be written through a `Cell`, and there is one for each page.
-        unsafe {
-            callback(
-                vma,
-                start,
-                end,
-                words.as_ptr().cast_mut().cast(),
-                self.private,
-            )
-        };
-    }
-}
-
-// SAFETY: The header makes it the driver's duty; what it writes is checked all the same.
-unsafe impl MigrateOps for COps {
-    fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]) {
-        self.call(self.alloc_and_copy, place, words);
-    }
-
-    fn finalize_and_map(&self, place: &Place<'_>, words: &[Cell<PfnWord>]) {
-        self.call(self.finalize_and_map, place, words);
-    }
-}
-
-/// Reads a driver's table.
-///
-/// # Safety
-///
-/// `ops` is NULL or points to a valid table.
-unsafe fn read_ops(
-    ops: *const raw::hmm_migrate_ops,
-    private: *mut c_void,
-) -> Result<(COps, Policy)> {
-    // SAFETY: The caller's promise.
-    let ops = unsafe { ops.as_ref() }.ok_or(EINVAL)?;
-    let driver = COps {
-        alloc_and_copy: ops.alloc_and_copy.ok_or(EINVAL)?,
-        finalize_and_map: ops.finalize_and_map.ok_or(EINVAL)?,
-        private,
-    };
-    Ok((driver, Policy::new(ops.flags, ops.owner)?))
-}
-
-/// A caller's words.
-///
-/// # Safety
-///
-/// `pfns` points to as many words as the range has pages; for `'a` nobody uses them but us, and the
-/// driver in its callbacks.
-unsafe fn caller_words<'a>(pfns: NonNull<raw::hmm_pfn_t>, pages: usize) -> Result<Words<'a>> {
-    if pages > PfnWord::MAX_PFN {
-        return Err(EINVAL);
-    }
-    // SAFETY: The caller's promise; every value is a word, and the bound keeps the size in range.
-    Ok(Words::Caller(unsafe {
-        core::slice::from_raw_parts(pfns.as_ptr().cast(), pages)
-    }))
-}
-
-/// Counts what became of pages, for the caller.
-#[derive(Default)]
-struct Tally {
-    migrated: usize,
-    left: [usize; Reason::COUNT],
-}
-
-impl Tally {
-    fn add(&mut self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Moved => self.migrated += 1,
-                Outcome::Left(reason) => {
-                    if let Some(count) = self.left.get_mut(*reason as usize) {
-                        *count += 1;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Writes the counts.
-    ///
-    /// # Safety
-    ///
-    /// `result` is NULL or may be written.
-    unsafe fn write(&self, result: *mut raw::hmm_migrate_result) {
-        if result.is_null() {
-            return;
-        }
-        let counts = raw::hmm_migrate_result {
-            migrated: self.migrated,
-            left: self.left,
-        };
-        // SAFETY: The caller's promise.
-        unsafe { result.write(counts) };
-    }
-}
 
 /// Moves the memory behind a range of addresses: the interface of 2016.
 ///
@@ -197,7 +67,7 @@ pub(crate) unsafe extern "C" fn hmm_vma_migrate(
 /// # Safety
 ///
 /// Each pointer is NULL or valid; `pfns` has one word for each page. The mmap lock of the area is
-/// held for reading and its mm is pinned. `ops` keeps the contract of [`MigrateOps`].
+/// held for reading and its mm is pinned. `ops` keeps the contract of [`MigrateOps`](crate::mm::call::MigrateOps).
 #[no_mangle]
 pub(crate) unsafe extern "C" fn hmm_migrate_range(
     ops: *const raw::hmm_migrate_ops,
@@ -241,7 +111,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_range(
 ///
 /// To be called only by the `migrate_to_ram` of a device, with its `vmf`. Each other pointer is
 /// NULL or valid; `pfns`, unless NULL, has one word for each page. `ops` keeps the contract of
-/// [`MigrateOps`].
+/// [`MigrateOps`](crate::mm::call::MigrateOps).
 #[no_mangle]
 pub(crate) unsafe extern "C" fn hmm_migrate_fault(
     ops: *const raw::hmm_migrate_ops,
@@ -326,7 +196,7 @@ fn fault_of_errno(errno: i32) -> bindings::vm_fault_t {
 /// # Safety
 ///
 /// Each pointer is NULL or valid; `pfns`, unless NULL, has one word for each page. `ops` keeps the
-/// contract of [`MigrateOps`]. The device stays for the time of the call.
+/// contract of [`MigrateOps`](crate::mm::call::MigrateOps). The device stays for the time of the call.
 #[no_mangle]
 pub(crate) unsafe extern "C" fn hmm_migrate_device_range(
     ops: *const raw::hmm_migrate_ops,

@@ -8,6 +8,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod call;
+pub(crate) mod debugfs;
 pub(crate) mod destination;
 pub(crate) mod entry;
 pub(crate) mod folio;

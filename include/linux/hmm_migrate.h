@@ -124,9 +124,10 @@ struct hmm_migrate_result {
  * must be complete when @alloc_and_copy returns.
  *
  * A word that is offered has VALID, MIGRATE, LOCKED, READ and a pfn; WRITE
- * where the process may write (unknown for pages found by pfn); DEVICE for ZONE_DEVICE memory, UNADDRESSABLE
- * where the CPU cannot read it; FAULT where the CPU is waiting for the page.
- * A hole that may be filled has EMPTY alone. Every other word is 0.
+ * where the process may write (unknown for pages found by pfn); DEVICE for
+ * ZONE_DEVICE memory, UNADDRESSABLE where the CPU cannot read it; FAULT where
+ * the CPU is waiting for the page. A hole that may be filled has EMPTY alone.
+ * Every other word is 0.
  *
  * To move a page, write hmm_migrate_pfn() of a destination over its word: a
  * fresh page, locked, with one reference that is given away, mapped nowhere

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module's files in debugfs, below `hmm_migrate/`.
+//!
+//! * `enable`: write 1 or 0 to switch the counters on or off.
+//! * `stats`: the counters; write anything to set them to zero.
+//! * `drop_after`, where the test device is configured: the stage after which batches are dropped.
+
+use super::stats;
+#[cfg(CONFIG_HMM_MIGRATE_TEST)]
+use super::test_hook;
+use kernel::{
+    debugfs::{
+        Dir,
+        File, //
+    },
+    fmt,
+    prelude::*,
+    uaccess::UserSliceReader, //
+};
+
+/// The files, which go with this value.
+#[pin_data]
+pub(crate) struct Files {
+    #[pin]
+    stats: File<()>,
+    #[pin]
+    enable: File<()>,
+    #[cfg(CONFIG_HMM_MIGRATE_TEST)]
+    #[pin]
+    drop_after: File<()>,
+    _dir: Dir,
+}
+
+impl Files {
+    /// Makes the files. Without debugfs there are none, which is no error.
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        let dir = Dir::new(c"hmm_migrate");
+        try_pin_init!(Self {
+            stats <- dir.read_write_callback_file(c"stats", (), &show_stats, &reset_stats),
+            enable <- dir.write_callback_file(c"enable", (), &switch_stats),
+            #[cfg(CONFIG_HMM_MIGRATE_TEST)]
+            drop_after <- dir.read_write_callback_file(
+                c"drop_after",
+                (),
+                &show_drop_after,
+                &set_drop_after,
+            ),
+            _dir: dir,
+        })
+    }
+}
+
+fn show_stats(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    stats::show(f)
+}
+
+fn reset_stats(_: &(), _: &mut UserSliceReader) -> Result {
+    stats::reset();
+    Ok(())
+}
+
+fn switch_stats(_: &(), reader: &mut UserSliceReader) -> Result {
+    match reader.read::<u8>()? {
+        b'0' => stats::switch(false),
+        b'1' => stats::switch(true),
+        _ => return Err(EINVAL),
+    }
+    Ok(())
+}
+
+#[cfg(CONFIG_HMM_MIGRATE_TEST)]
+fn show_drop_after(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(f, "{}", test_hook::name())
+}
+
+#[cfg(CONFIG_HMM_MIGRATE_TEST)]
+fn set_drop_after(_: &(), reader: &mut UserSliceReader) -> Result {
+    let mut name = [0; 16];
+    let length = reader.len().min(name.len());
+    let name = name.get_mut(..length).ok_or(EINVAL)?;
+    reader.read_slice(name)?;
+    let name = core::str::from_utf8(name).map_err(|_| EINVAL)?;
+    if test_hook::set(name.trim_end()) {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
+}
