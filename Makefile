@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a person types. kbuild reads Kbuild instead.
+
+.PHONY: help run test shell module quick hmm-tests kernel lint clean distclean
+
+help:
+	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
+	@echo
+	@echo '  make run                 build all, boot a virtual machine, run the demonstration'
+	@echo '  make test                the same set-up, then every test'
+	@echo
+	@echo 'while working on it:'
+	@echo '  make module              build the module, the test drivers and the test programs'
+	@echo '  make quick T=NAME        the same, then boot and run one test program (without T: the KUnit tests)'
+	@echo '  make quick T=NAME:TEST   one test of it, as hmm-tests:migrate or hmm-tests:hmm.hmm_device_private.migrate'
+	@echo '  make hmm-tests           boot and run the tests of mainline; ROUNDS=10 so often, ENGINE=mainline on its engine'
+	@echo '  make shell               a shell in the machine; CMD="..." runs one command there instead'
+	@echo '  make kernel              build all, boot nothing'
+	@echo '  make lint                rustfmt, clippy, checkpatch'
+	@echo '  make clean               remove the builds of this PROFILE'
+	@echo '  make distclean           remove all that is kept in the cache folder'
+	@echo
+	@echo 'variables:'
+	@echo '  PROFILE=release|debug    debug: KASAN, lockdep, page-table checks and more; slow (default release)'
+	@echo '  HMM_MIGRATE_CACHE=DIR    where the tools, the kernel and the builds are kept (default ~/.cache/hmm-migrate)'
+	@echo '  JOBS=N                   compile N files at a time (default: processors + 1)'
+	@echo '  KDIR=DIR                 a patched kernel tree of your own'
+	@echo '  LLVM=1|-22|DIR/          tools of your own, as kbuild takes it'
+	@echo '  ACCEL=kvm                run the machine on hardware virtualisation (default: emulation)'
+
+run:
+	@scripts/vm run
+
+test:
+	@scripts/vm test
+
+shell:
+	@QUICK=1 scripts/vm shell $(if $(CMD),'$(subst ','\'',$(CMD))')
+
+module:
+	@scripts/kernel module
+
+quick:
+	@QUICK=1 scripts/vm test '$(or $(T),kunit)'
+
+hmm-tests:
+	@QUICK=1 scripts/vm test hmm-tests
+
+kernel:
+	@scripts/kernel build
+
+lint:
+	@scripts/lint
+
+clean:
+	@scripts/kernel clean
+
+distclean:
+	@scripts/kernel distclean

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Memory goes away and comes back, and is what it was. */
+#include "mover_fixture.h"
+
+#define PAGES	1500	/* three windows, none of them full */
+
+TEST_F(mover, round_trip)
+{
+	char *memory = pages_map(PAGES + 3) + 3 * PAGE;
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_TRUE(mover_is_away(&self->mover, memory, PAGES));
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	EXPECT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
+	EXPECT_FALSE(mover_is_away(&self->mover, memory, 1));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+TEST_F(mover, again_and_again)
+{
+	char *memory = pages_map(64);
+	int round;
+
+	for (round = 0; round < 20; round++) {
+		fill(memory, 64, round);
+		ASSERT_EQ(64, mover_away(&self->mover, memory, 64));
+		ASSERT_EQ(64, mover_back(&self->mover, memory, 64));
+		ASSERT_EQ(-1, wrong(memory, 64, round));
+	}
+}
+
+TEST_F(mover, one_page)
+{
+	char *memory = pages_map(3);
+
+	fill(memory, 3, 1);
+	ASSERT_EQ(1, mover_away(&self->mover, memory + PAGE, 1));
+	EXPECT_TRUE(mover_is_away(&self->mover, memory + PAGE, 1));
+	EXPECT_FALSE(mover_is_away(&self->mover, memory, 1));
+	EXPECT_FALSE(mover_is_away(&self->mover, memory + 2 * PAGE, 1));
+	ASSERT_EQ(1, mover_back(&self->mover, memory + PAGE, 1));
+	EXPECT_EQ(-1, wrong(memory, 3, 1));
+}
+
+/* The CPU reads what is away: private memory comes back, other stays. */
+TEST_F(mover, cpu_reads)
+{
+	char *memory = pages_map(PAGES);
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(self->mover.away != PRIVATE,
+		  mover_is_away(&self->mover, memory, PAGES));
+	EXPECT_EQ(self->mover.away == COHERENT ? 0 : PAGES,
+		  pages_at(memory, PAGES, SYSTEM));
+}
+
+TEST_F(mover, cpu_writes)
+{
+	char *memory = pages_map(PAGES);
+	size_t page;
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	for (page = 0; page < PAGES; page += 2)
+		fill_page(memory, page, 2);
+	mover_back(&self->mover, memory, PAGES);
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page_is(memory, page, page % 2 ? 1 : 2));
+	EXPECT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
+}
+
+/* Memory that nobody has touched yet is made where it is asked for. */
+TEST_F(mover, holes)
+{
+	char *memory = pages_map(PAGES);
+	size_t page;
+
+	ASSERT_EQ(PAGES, pages_at(memory, PAGES, NOWHERE));
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_TRUE(mover_is_away(&self->mover, memory, PAGES));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page_is_zero(memory, page));
+	fill(memory, PAGES, 1);
+	mover_back(&self->mover, memory, PAGES);
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/* Memory that was only read is the one zero page, many times. */
+TEST_F(mover, zero_page)
+{
+	char *memory = pages_map(PAGES);
+	size_t page;
+
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page_is_zero(memory, page));
+	ASSERT_EQ(pfn_of(memory), pfn_of(memory + PAGE));
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_TRUE(mover_is_away(&self->mover, memory, PAGES));
+	EXPECT_NE(pfn_of(memory), pfn_of(memory + PAGE));
+	for (page = 0; page < PAGES; page += 2)
+		fill_page(memory, page, 1);
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page % 2 ? page_is_zero(memory, page) :
+				       page_is(memory, page, 1));
+}
+
+/* Holes, zero pages and written pages by turns, in one window and more. */
+TEST_F(mover, mixed)
+{
+	char *memory = pages_map(PAGES);
+	size_t page;
+
+	for (page = 0; page < PAGES; page++) {
+		if (page % 3 == 1)
+			fill_page(memory, page, 1);
+		else if (page % 3 == 2)
+			ASSERT_TRUE(page_is_zero(memory, page));
+	}
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page % 3 == 1 ? page_is(memory, page, 1) :
+					    page_is_zero(memory, page));
+}
+
+TEST_F(mover, read_only_memory)
+{
+	char *memory = pages_map(100);
+
+	fill(memory, 100, 1);
+	ASSERT_EQ(0, mprotect(memory, 100 * PAGE, PROT_READ));
+	ASSERT_EQ(100, mover_away(&self->mover, memory, 100));
+	ASSERT_EQ(100, mover_back(&self->mover, memory, 100));
+	EXPECT_EQ(-1, wrong(memory, 100, 1));
+	ASSERT_EQ(0, mprotect(memory, 100 * PAGE, PROT_READ | PROT_WRITE));
+	fill(memory, 100, 2);
+	EXPECT_EQ(-1, wrong(memory, 100, 2));
+}
+
+/* Protection that is taken away while the memory is away still holds. */
+TEST_F(mover, protected_meanwhile)
+{
+	char *memory = pages_map(100);
+
+	fill(memory, 100, 1);
+	ASSERT_EQ(100, mover_away(&self->mover, memory, 100));
+	ASSERT_EQ(0, mprotect(memory, 100 * PAGE, PROT_READ));
+	ASSERT_EQ(100, mover_back(&self->mover, memory, 100));
+	EXPECT_FALSE(can_write(memory));
+	EXPECT_EQ(-1, wrong(memory, 100, 1));
+}
+
+/* What is away goes with its process, and with its mapping. */
+TEST_F(mover, unmapped_meanwhile)
+{
+	char *memory = pages_map(100);
+	long before = status_kb("RssAnon");
+
+	fill(memory, 100, 1);
+	ASSERT_EQ(100, mover_away(&self->mover, memory, 100));
+	pages_unmap(memory, 100);
+	EXPECT_LE(status_kb("RssAnon"), before + 64);
+	if (self->mover.kind == OWN_DEVICE)
+		EXPECT_EQ(0, own_in_use(self->mover.fd));
+}
+
+TEST_F(mover, moved_mapping)
+{
+	char *memory = pages_map(100), *elsewhere;
+
+	fill(memory, 100, 1);
+	ASSERT_EQ(100, mover_away(&self->mover, memory, 100));
+	elsewhere = mremap(memory, 100 * PAGE, 200 * PAGE, MREMAP_MAYMOVE);
+	ASSERT_NE(MAP_FAILED, elsewhere);
+	EXPECT_TRUE(mover_is_away(&self->mover, elsewhere, 100));
+	EXPECT_EQ(100, mover_back(&self->mover, elsewhere, 100));
+	EXPECT_EQ(-1, wrong(elsewhere, 100, 1));
+}
+
+/* The bytes went through the driver's copy, not around it. */
+TEST(driver_copies)
+{
+	struct hmm_test_move move;
+	char *memory = pages_map(PAGES);
+	int fd = own_open();
+	size_t i;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	move.driver.stamp = 0xa5;
+	ASSERT_EQ(0, own_call(fd, &move));
+	ASSERT_EQ(PAGES, move.result.migrated) TH_LOG("%s", own_describe(&move.result));
+	for (i = 0; i < PAGES * PAGE; i++)
+		memory[i] ^= 0xa5;
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/* The words after the call say of each page what the result says of all. */
+TEST(words)
+{
+	__u64 words[64];
+	struct hmm_test_move move;
+	char *memory = pages_map(64);
+	int fd = own_open(), i;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, 64, 1);
+	move = own_request(memory, 64, HMM_TEST_TO_DEVICE, 0);
+	move.function = HMM_TEST_VMA_MIGRATE;
+	move.words = (uintptr_t)words;
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(0, move.result.ret);
+	for (i = 0; i < 64; i++)
+		EXPECT_EQ(HMM_TEST_WORD_MIGRATE, words[i]);
+	EXPECT_EQ(-1, wrong(memory, 64, 1));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The driver's part of a migration: the two callbacks. They allocate and copy
+ * like any driver, and otherwise do what struct hmm_test_driver says.
+ */
+#include <linux/delay.h>
+#include <linux/highmem.h>
+#include <linux/pagemap.h>
+
+#include "device.h"
+
+atomic_t driver_in_callback = ATOMIC_INIT(0);
+
+/* A fresh page, locked, with one reference; NULL: there is no memory. */
+static struct page *allocate(struct call *call)
+{
+	struct page *page;
+
+	if (call->driver.memory_pages &&
+	    call->result.given >= call->driver.memory_pages)
+		return NULL;
+	if (call->to_device)
+		return memory_alloc(0);
+	page = alloc_pages_node(call->node,
+				GFP_HIGHUSER_MOVABLE | __GFP_THISNODE, 0);
+	if (page)
+		lock_page(page);
+	return page;
+}
+
+/* Brings the contents of page @offset of what is offered to a destination. */
+void driver_copy(struct call *call, struct page *destination, hmm_pfn_t offered,
+		 unsigned long offset)
+{
+	struct page *to = memory_content(destination);
+	struct page *from;
+	unsigned long i;
+	u8 *bytes;
+
+	if (offered & HMM_MIGRATE_PFN_EMPTY) {
+		clear_highpage(to);
+		return;
+	}
+	from = pfn_to_page(hmm_migrate_pfn_number(offered) + offset);
+	copy_highpage(to, memory_content(from));
+	if (!call->driver.stamp)
+		return;
+	bytes = kmap_local_page(to);
+	for (i = 0; i < PAGE_SIZE; i++)
+		bytes[i] ^= call->driver.stamp;
+	kunmap_local(bytes);
+}
+
+static bool every(u32 nth, unsigned int count)
+{
+	return nth && count % nth == 0;
+}
+
+/* The word with which the driver leaves a page on purpose, or 0. */
+static hmm_pfn_t decline(struct call *call, hmm_pfn_t offered)
+{
+	const struct hmm_test_driver *driver = &call->driver;
+
+	if (call->fault_errno && (offered & HMM_MIGRATE_PFN_FAULT)) {
+		if (call->fault_errno > 0)
+			return hmm_migrate_pfn_error(-call->fault_errno);
+		return offered & ~HMM_MIGRATE_PFN_MIGRATE;
+	}
+	if (every(driver->decline_every, call->asked) && driver->decline_errno)
+		return hmm_migrate_pfn_error(-(int)driver->decline_errno);
+	if (every(driver->decline_every, call->asked) ||
+	    prandom_u32_state(&call->random) % 100 < driver->drop_percent)
+		return offered & ~HMM_MIGRATE_PFN_MIGRATE;
+	return 0;
+}
+
+/* What to write for page @offset of the folio or hole that @offered begins. */
+static hmm_pfn_t answer(struct call *call, hmm_pfn_t offered,
+			unsigned long offset, unsigned long i)
+{
+	struct page *page;
+	hmm_pfn_t word = 0;
+
+	if (!offered) {
+		rules_break(call, offered, i, &word);
+		return word;
+	}
+	call->asked++;
+	word = decline(call, offered);
+	if (word) {
+		call->result.declined++;
+		return word;
+	}
+	if (!offset && rules_break(call, offered, i, &word))
+		return word;
+	page = allocate(call);
+	if (!page) {
+		call->result.declined++;
+		return hmm_migrate_pfn_error(-ENOMEM);
+	}
+	driver_copy(call, page, offered, offset);
+	call->result.given++;
+	call->last_given = hmm_migrate_pfn(page_to_pfn(page)) |
+			   (offered & HMM_MIGRATE_PFN_WRITE);
+	return call->last_given;
+}
+
+static void alloc_and_copy(struct vm_area_struct *vma, unsigned long start,
+			   unsigned long end, hmm_pfn_t *pfns, void *private)
+{
+	unsigned long npages = (end - start) >> PAGE_SHIFT;
+	struct call *call = private;
+	unsigned long i, j, nr;
+	hmm_pfn_t offered;
+
+	atomic_inc(&driver_in_callback);
+	contract_window(call, vma, start, end);
+	if (npages > WINDOW_PAGES)
+		npages = 0;
+	contract_offer(call, vma, pfns, npages);
+	memcpy(call->offered, pfns, npages * sizeof(*pfns));
+	call->last_given = 0;
+
+	for (i = 0; i < npages; i += nr) {
+		offered = call->offered[i];
+		nr = min(1UL << hmm_migrate_pfn_order(offered), npages - i);
+		for (j = 0; j < nr; j++)
+			pfns[i + j] = answer(call, offered, j, i + j);
+	}
+	memcpy(call->given, pfns, npages * sizeof(*pfns));
+	fsleep(call->driver.delay_alloc_us);
+	atomic_dec(&driver_in_callback);
+}
+
+static void finalize_and_map(struct vm_area_struct *vma, unsigned long start,
+			     unsigned long end, hmm_pfn_t *pfns, void *private)
+{
+	struct call *call = private;
+
+	atomic_inc(&driver_in_callback);
+	contract_final(call, vma, start, end, pfns);
+	call->result.windows++;
+	call->result.last_start = start;
+	call->result.last_end = end;
+	fsleep(call->driver.delay_finalize_us);
+	atomic_dec(&driver_in_callback);
+}
+
+void driver_ops(struct call *call, void *owner, unsigned long flags)
+{
+	call->ops.alloc_and_copy = alloc_and_copy;
+	call->ops.finalize_and_map = finalize_and_map;
+	call->ops.owner = owner;
+	call->ops.flags = flags;
+	prandom_seed_state(&call->random, call->driver.drop_seed);
+}

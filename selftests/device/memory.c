@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The device's memory: struct pages that the CPU cannot read, each with
+ * ordinary memory behind it that plays the part of the device's own.
+ */
+#include <linux/bitmap.h>
+#include <linux/highmem.h>
+#include <linux/memremap.h>
+#include <linux/page_idle.h>
+#include <linux/pagemap.h>
+#include <linux/vmstat.h>
+
+#include "device.h"
+
+#define GENERIC_BYTES	(2UL << 20)
+
+char device_owner;
+
+static DEFINE_SPINLOCK(lock);	/* protects all up to next_hint */
+static DECLARE_BITMAP(in_use, DEVICE_PAGES);
+static u64 allocated;
+static u64 freed;
+static unsigned long next_hint;
+
+/* Memory that the device says it has, and the addresses that stand for it. */
+struct region {
+	struct dev_pagemap pgmap;
+	struct resource *res;
+};
+
+static struct region private;
+static struct region generic;
+static unsigned long next_generic;
+
+unsigned long memory_first_pfn(void)
+{
+	return PHYS_PFN(private.pgmap.range.start);
+}
+
+void memory_count(u64 *nr_allocated, u64 *nr_freed)
+{
+	spin_lock(&lock);
+	*nr_allocated = allocated;
+	*nr_freed = freed;
+	spin_unlock(&lock);
+}
+
+static struct page *take(unsigned int order)
+{
+	unsigned long nr = 1UL << order, bit;
+
+	spin_lock(&lock);
+	bit = bitmap_find_next_zero_area(in_use, DEVICE_PAGES, next_hint, nr,
+					 nr - 1);
+	if (bit >= DEVICE_PAGES)
+		bit = bitmap_find_next_zero_area(in_use, DEVICE_PAGES, 0, nr,
+						 nr - 1);
+	if (bit < DEVICE_PAGES) {
+		bitmap_set(in_use, bit, nr);
+		allocated += nr;
+		next_hint = bit + nr;
+	}
+	spin_unlock(&lock);
+	return bit < DEVICE_PAGES ? pfn_to_page(memory_first_pfn() + bit) : NULL;
+}
+
+static void give_back(struct page *page, unsigned int order)
+{
+	unsigned long bit = page_to_pfn(page) - memory_first_pfn();
+
+	spin_lock(&lock);
+	bitmap_clear(in_use, bit, 1UL << order);
+	freed += 1UL << order;
+	spin_unlock(&lock);
+}
+
+/* A page as a driver has it right after allocation: locked, one reference. */
+struct page *memory_alloc(unsigned int order)
+{
+	struct folio *content = folio_alloc(GFP_HIGHUSER, order);
+	struct page *page;
+
+	if (!content)
+		return NULL;
+	page = take(order);
+	if (!page) {
+		folio_put(content);
+		return NULL;
+	}
+	zone_device_folio_init((struct folio *)page, &private.pgmap, order);
+	page->zone_device_data = content;
+	return page;
+}
+
+/* A page that is reserved for the caller, but never came to life. */
+struct page *memory_alloc_free_page(void)
+{
+	struct page *page = take(0);
+
+	if (page)
+		page->zone_device_data = NULL;
+	return page;
+}
+
+/*
+ * Frees a page from the above that was not given away, or that was given back
+ * without the last reference being put. One that is mapped is in use.
+ */
+void memory_take_back(struct page *page)
+{
+	unsigned long bit = page_to_pfn(page) - memory_first_pfn();
+	struct folio *folio;
+
+	if (!test_bit(bit, in_use))
+		return;
+	folio = page_folio(page);
+	if (folio_mapped(folio))
+		return;
+	if (folio_test_locked(folio))
+		folio_unlock(folio);
+	if (folio_ref_count(folio))
+		folio_put(folio);
+	else
+		give_back(page, 0);
+}
+
+/* Where the contents of a page are: a driver's copy engine knows. */
+struct page *memory_content(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	struct folio *content;
+
+	if (!folio_is_device_private(folio) ||
+	    page_pgmap(page) != &private.pgmap)
+		return page;
+	content = folio_zone_device_data(folio);
+	return folio_page(content, folio_page_idx(folio, page));
+}
+
+static void memory_folio_free(struct folio *folio)
+{
+	unsigned int order = folio_order(folio);
+	struct folio *content = folio_zone_device_data(folio);
+
+	/* Nobody else cleans the flags before the page is used again. */
+	if (folio_test_clear_mlocked(folio))
+		zone_stat_mod_folio(folio, NR_MLOCK, -folio_nr_pages(folio));
+	folio_clear_active(folio);
+	folio_clear_referenced(folio);
+	folio_clear_workingset(folio);
+	folio_clear_swapbacked(folio);
+	folio_clear_unevictable(folio);
+	folio_clear_dirty(folio);
+	folio_clear_young(folio);
+	folio_clear_idle(folio);
+	ClearPageUptodate(&folio->page);
+
+	folio_set_zone_device_data(folio, NULL);
+	if (content)
+		folio_put(content);
+	give_back(&folio->page, order);
+}
+
+static const struct dev_pagemap_ops private_ops = {
+	.folio_free	= memory_folio_free,
+	.migrate_to_ram	= call_fault,
+};
+
+static int map(struct region *region, const char *name, unsigned long size)
+{
+	struct dev_pagemap *pgmap = &region->pgmap;
+	struct resource *res;
+	void *ptr;
+
+	res = request_free_mem_region(&iomem_resource, size, name);
+	if (IS_ERR(res))
+		return PTR_ERR(res);
+	pgmap->range.start = res->start;
+	pgmap->range.end = res->start + size - 1;
+	pgmap->nr_range = 1;
+	pgmap->owner = &device_owner;
+	ptr = memremap_pages(pgmap, NUMA_NO_NODE);
+	if (IS_ERR(ptr)) {
+		release_mem_region(res->start, resource_size(res));
+		return PTR_ERR(ptr);
+	}
+	region->res = res;
+	return 0;
+}
+
+static void unmap(struct region *region)
+{
+	memunmap_pages(&region->pgmap);
+	release_mem_region(region->res->start, resource_size(region->res));
+}
+
+/*
+ * A locked page of ZONE_DEVICE memory that is no memory of a process: the
+ * engine has no business with its type. There is nothing behind the address,
+ * so that nobody may read it either. Such pages have one reference when free.
+ */
+struct page *memory_generic(void)
+{
+	struct page *page;
+
+	page = pfn_to_page(PHYS_PFN(generic.pgmap.range.start) +
+			   next_generic++ % PHYS_PFN(GENERIC_BYTES));
+	return trylock_page(page) ? page : NULL;
+}
+
+int memory_init(void)
+{
+	int ret;
+
+	private.pgmap.type = MEMORY_DEVICE_PRIVATE;
+	private.pgmap.ops = &private_ops;
+	ret = map(&private, HMM_TEST_MEMORY, DEVICE_BYTES);
+	if (ret)
+		return ret;
+	generic.pgmap.type = MEMORY_DEVICE_GENERIC;
+	ret = map(&generic, HMM_TEST_MEMORY " generic", GENERIC_BYTES);
+	if (ret)
+		unmap(&private);
+	return ret;
+}
+
+/* Returns when nobody uses the memory any more, however long that takes. */
+void memory_exit(void)
+{
+	unmap(&generic);
+	unmap(&private);
+}

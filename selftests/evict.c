@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The driver empties its memory, by ranges and by lists of its pages. */
+#include <stdlib.h>
+
+#include "test.h"
+
+#define PAGES	700
+
+FIXTURE(evict)
+{
+	int fd;
+	char *memory;
+	__u64 first_pfn;
+	__u64 device_pages;
+};
+
+FIXTURE_SETUP(evict)
+{
+	struct hmm_test_stats stats;
+
+	on_cpu(0);
+	self->fd = own_open();
+	ASSERT_GE(self->fd, 0);
+	stats = own_stats(self->fd);
+	self->first_pfn = stats.first_pfn;
+	self->device_pages = stats.npages;
+	ASSERT_EQ(0, own_in_use(self->fd));
+	self->memory = pages_map(PAGES);
+	fill(self->memory, PAGES, 1);
+	ASSERT_EQ(PAGES, own_to_device(self->fd, self->memory, PAGES));
+}
+
+FIXTURE_TEARDOWN(evict)
+{
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	EXPECT_EQ(0, own_in_use(self->fd));
+	close(self->fd);
+}
+
+static struct hmm_test_evict range(__u64 first, __u64 npages)
+{
+	struct hmm_test_evict evict = {
+		.first_pfn = first,
+		.npages = npages,
+		.function = HMM_TEST_DEVICE_RANGE,
+		.flags = HMM_TEST_TO_SYSTEM,
+	};
+
+	return evict;
+}
+
+static struct hmm_test_evict list(__u64 *words, __u64 npages)
+{
+	struct hmm_test_evict evict = {
+		.npages = npages,
+		.words = (uintptr_t)words,
+		.function = HMM_TEST_DEVICE_PFNS,
+		.flags = HMM_TEST_TO_SYSTEM,
+	};
+
+	return evict;
+}
+
+TEST_F(evict, everything)
+{
+	struct hmm_test_evict evict = range(self->first_pfn,
+					    self->device_pages);
+
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(0, evict.result.ret);
+	EXPECT_EQ(PAGES, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(0, own_in_use(self->fd));
+	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, SYSTEM));
+}
+
+/* With an array of words, which say of each page what became of it. */
+TEST_F(evict, with_words)
+{
+	__u64 *words = calloc(self->device_pages, sizeof(*words));
+	struct hmm_test_evict evict = range(self->first_pfn,
+					    self->device_pages);
+	size_t i, moved = 0;
+
+	evict.words = (uintptr_t)words;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	for (i = 0; i < self->device_pages; i++)
+		moved += words[i] == HMM_TEST_WORD_MIGRATE;
+	EXPECT_EQ(PAGES, moved);
+	EXPECT_EQ(PAGES, evict.result.migrated);
+}
+
+/* One page after the other, and half a window: just those come back. */
+TEST_F(evict, parts)
+{
+	struct hmm_test_evict evict;
+	__u64 pfn;
+	int page;
+
+	for (page = 0; page < 5; page++) {
+		pfn = pfn_of(self->memory + page * PAGE);
+		evict = range(pfn, 1);
+		ASSERT_EQ(0, own_evict(self->fd, &evict));
+		EXPECT_EQ(1, evict.result.migrated)
+			TH_LOG("%s", own_describe(&evict.result));
+		EXPECT_EQ(SYSTEM, place_of(self->memory + page * PAGE));
+		EXPECT_EQ(page + 1, pages_at(self->memory, PAGES, SYSTEM));
+	}
+}
+
+/* Whatever lies beside the device's memory is not touched. */
+TEST_F(evict, beyond_the_device)
+{
+	struct hmm_test_evict evict = range(self->first_pfn - 100,
+					    self->device_pages + 200);
+
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(0, evict.result.ret);
+	EXPECT_EQ(PAGES, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+}
+
+TEST_F(evict, list)
+{
+	struct hmm_test_evict evict;
+	__u64 words[PAGES];
+	int page;
+
+	/* Every second page, the last one first. */
+	for (page = 0; page < PAGES / 2; page++)
+		words[page] = HMM_TEST_WORD_OF(pfn_of(self->memory +
+				(PAGES - 2 - 2 * page) * PAGE));
+	evict = list(words, PAGES / 2);
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(0, evict.result.ret);
+	EXPECT_EQ(PAGES / 2, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_EQ(page % 2 ? PRIVATE : SYSTEM,
+			  place_of(self->memory + page * PAGE));
+	for (page = 0; page < PAGES / 2; page++)
+		EXPECT_EQ(HMM_TEST_WORD_MIGRATE, words[page]);
+}
+
+/* A list with gaps, the same page twice, and all sorts of nonsense. */
+TEST_F(evict, odd_list)
+{
+	char *system = pages_map(1);
+	struct hmm_test_evict evict;
+	__u64 words[10];
+
+	fill(system, 1, 2);
+	words[0] = 0;
+	words[1] = HMM_TEST_WORD_OF(pfn_of(self->memory));
+	words[2] = HMM_TEST_WORD_OF(pfn_of(self->memory));
+	words[3] = HMM_TEST_WORD_OF(pfn_of(system));
+	words[4] = ~0ULL;
+	words[5] = HMM_TEST_WORD_OF((1ULL << 40) - 1);
+	words[6] = HMM_TEST_WORD_OF(0xfee00);
+	words[7] = HMM_TEST_WORD_OF(0);
+	words[8] = 0x1234567 << 1;
+	words[9] = HMM_TEST_WORD_OF(pfn_of(self->memory + PAGE));
+	evict = list(words, 10);
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(0, evict.result.ret);
+	EXPECT_EQ(2, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(2, pages_at(self->memory, PAGES, SYSTEM));
+	EXPECT_EQ(SYSTEM, place_of(self->memory));
+	EXPECT_EQ(SYSTEM, place_of(self->memory + PAGE));
+	EXPECT_EQ(HMM_TEST_WORD_MIGRATE, words[9]);
+	EXPECT_EQ(-1, wrong(system, 1, 2));
+}
+
+/* Another device's pages, by a driver that has no business with them. */
+TEST_F(evict, foreign)
+{
+	int mirror = mirror_open(MIRROR_PRIVATE);
+	char *memory = pages_map(10);
+	struct hmm_test_evict evict;
+	__u64 words[10];
+	int page;
+
+	ASSERT_GE(mirror, 0);
+	fill(memory, 10, 2);
+	ASSERT_EQ(10, mirror_to_device(mirror, memory, 10));
+	for (page = 0; page < 10; page++)
+		words[page] = HMM_TEST_WORD_OF(pfn_of(memory + page * PAGE));
+	evict = list(words, 10);
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(0, evict.result.migrated);
+	EXPECT_EQ(10, evict.result.left[HMM_TEST_FOREIGN])
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(10, pages_at(memory, 10, PRIVATE));
+
+	evict = range(pfn_of(memory), 1);
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(1, evict.result.left[HMM_TEST_FOREIGN]);
+	EXPECT_EQ(-1, wrong(memory, 10, 2));
+	close(mirror);
+}
+
+/* And nobody else has any with this device's. */
+TEST_F(evict, not_the_owner)
+{
+	struct hmm_test_evict evict;
+
+	evict = range(self->first_pfn, self->device_pages);
+	evict.owner = HMM_TEST_OWNER_OTHER;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(0, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	evict = range(self->first_pfn, self->device_pages);
+	evict.owner = HMM_TEST_OWNER_NONE;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(0, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(PAGES, own_in_use(self->fd));
+	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, PRIVATE));
+}
+
+/* Pages that nobody uses, or that nobody uses any more. */
+TEST_F(evict, free_pages)
+{
+	struct hmm_test_evict evict = range(self->first_pfn,
+					    self->device_pages);
+	char *gone = pages_map(10);
+	__u64 words[10];
+	int page;
+
+	fill(gone, 10, 2);
+	ASSERT_EQ(10, own_to_device(self->fd, gone, 10));
+	for (page = 0; page < 10; page++)
+		words[page] = HMM_TEST_WORD_OF(pfn_of(gone + page * PAGE));
+	pages_unmap(gone, 10);
+	ASSERT_EQ(PAGES, own_in_use(self->fd));
+	evict = list(words, 10);
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(0, evict.result.migrated);
+	EXPECT_EQ(10, evict.result.left[HMM_TEST_NOT_MAPPED])
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(PAGES, own_in_use(self->fd));
+}
+
+/* Busy pages stay; the driver comes again. */
+TEST_F(evict, busy)
+{
+	struct hmm_test_evict evict = range(self->first_pfn,
+					    self->device_pages);
+	int page;
+
+	for (page = 0; page < 10; page++)
+		ASSERT_EQ(0, own_hold(self->fd,
+				      pfn_of(self->memory + page * PAGE),
+				      page < 5 ? HMM_TEST_HOLD_REFERENCE :
+						 HMM_TEST_HOLD_LOCK));
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(5, evict.result.left[HMM_TEST_PINNED])
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(5, evict.result.left[HMM_TEST_LOCKED]);
+	EXPECT_EQ(PAGES - 10, evict.result.migrated);
+	EXPECT_EQ(10, pages_at(self->memory, 10, PRIVATE));
+
+	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
+	evict = range(self->first_pfn, self->device_pages);
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(10, evict.result.migrated);
+	EXPECT_EQ(0, own_in_use(self->fd));
+}
+
+TEST_F(evict, shared)
+{
+	struct hmm_test_evict evict = range(self->first_pfn,
+					    self->device_pages);
+	struct pair pair;
+	pid_t child;
+
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		pair_child_turn(&pair);
+		if (pages_at(self->memory, PAGES, SYSTEM) != PAGES)
+			_exit(1);
+		if (wrong(self->memory, PAGES, 1) != -1)
+			_exit(2);
+		fill(self->memory, PAGES, 2);
+		_exit(wrong(self->memory, PAGES, 2) == -1 ? 0 : 3);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(PAGES, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	pair_go(&pair);
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+}
+
+/* The driver declines, and breaks a rule, here as well. */
+TEST_F(evict, bad_driver)
+{
+	struct hmm_test_evict evict = range(self->first_pfn,
+					    self->device_pages);
+
+	evict.driver.decline_every = 3;
+	evict.driver.rule = HMM_TEST_RULE_PROMISE;
+	evict.driver.rule_every = 8;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_LT(0, evict.result.declined);
+	EXPECT_LT(0, evict.result.broken);
+	EXPECT_EQ(evict.result.declined, evict.result.left[HMM_TEST_DECLINED])
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(evict.result.broken,
+		  evict.result.left[HMM_TEST_BAD_DESTINATION]);
+	EXPECT_EQ(PAGES - evict.result.declined - evict.result.broken,
+		  evict.result.migrated);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The CPU touches what is on the device, and the driver may not be able to. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+
+#include "test.h"
+
+#define PAGES	64
+#define FAULT_OOM	0x1
+#define FAULT_SIGBUS	0x2
+#define FAULT_HWPOISON	0x10
+
+#ifndef BUS_MCEERR_AR
+#define BUS_MCEERR_AR	4
+#endif
+
+FIXTURE(faults)
+{
+	int fd;
+	char *memory;
+};
+
+FIXTURE_SETUP(faults)
+{
+	on_cpu(0);
+	self->fd = own_open();
+	ASSERT_GE(self->fd, 0);
+	self->memory = pages_map(PAGES);
+	fill(self->memory, PAGES, 1);
+	ASSERT_EQ(PAGES, own_to_device(self->fd, self->memory, PAGES));
+}
+
+static void set(int fd, struct hmm_test_fault fault)
+{
+	if (ioctl(fd, HMM_TEST_FAULT, &fault))
+		perror("HMM_TEST_FAULT");
+}
+
+FIXTURE_TEARDOWN(faults)
+{
+	set(self->fd, (struct hmm_test_fault) {});
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, SYSTEM));
+	EXPECT_EQ(0, own_in_use(self->fd));
+	close(self->fd);
+}
+
+static sigjmp_buf before_access;
+static int bus_code;
+
+static void bus_error(int signal, siginfo_t *info, void *context)
+{
+	bus_code = info->si_code;
+	siglongjmp(before_access, 1);
+}
+
+/* The si_code of the SIGBUS that an access brings; 0: it brings none. */
+static int access_page(char *page)
+{
+	struct sigaction action = {
+		.sa_sigaction = bus_error,
+		.sa_flags = SA_SIGINFO,
+	};
+
+	sigaction(SIGBUS, &action, NULL);
+	bus_code = 0;
+	if (!sigsetjmp(before_access, 1))
+		__atomic_load_n(page, __ATOMIC_RELAXED);
+	signal(SIGBUS, SIG_DFL);
+	return bus_code;
+}
+
+TEST_F(faults, one_page)
+{
+	EXPECT_EQ(0, access_page(self->memory + 5 * PAGE));
+	EXPECT_EQ(1, pages_at(self->memory, PAGES, SYSTEM));
+	EXPECT_EQ(SYSTEM, place_of(self->memory + 5 * PAGE));
+	EXPECT_EQ(0, own_stats(self->fd).last_fault.ret);
+	EXPECT_EQ(0, own_stats(self->fd).last_fault.contract);
+}
+
+/* A driver may bring more than was asked for, within the mapping. */
+TEST_F(faults, window)
+{
+	set(self->fd, (struct hmm_test_fault) { .window = 16 });
+	EXPECT_EQ(0, access_page(self->memory + 20 * PAGE));
+	EXPECT_EQ(16, pages_at(self->memory, PAGES, SYSTEM));
+	EXPECT_EQ(16, pages_at(self->memory + 16 * PAGE, 16, SYSTEM));
+
+	set(self->fd, (struct hmm_test_fault) { .window = 4096 });
+	EXPECT_EQ(0, access_page(self->memory));
+	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, SYSTEM));
+	EXPECT_EQ(0, own_stats(self->fd).last_fault.contract);
+}
+
+static const struct {
+	int error;
+	int ret;
+	int code;
+} declined[] = {
+	{ EIO, FAULT_SIGBUS, BUS_ADRERR },
+	{ EBUSY, FAULT_SIGBUS, BUS_ADRERR },
+	{ -1, FAULT_SIGBUS, BUS_ADRERR },
+	{ EHWPOISON, FAULT_HWPOISON, BUS_MCEERR_AR },
+};
+
+TEST_F(faults, declined)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(declined); i++) {
+		set(self->fd, (struct hmm_test_fault) {
+			.fault_errno = declined[i].error,
+		});
+		EXPECT_EQ(declined[i].code, access_page(self->memory))
+			TH_LOG("errno %d", declined[i].error);
+		EXPECT_EQ(declined[i].ret, own_stats(self->fd).last_fault.ret);
+		EXPECT_EQ(PRIVATE, place_of(self->memory));
+	}
+}
+
+/* The pages around the one that is declined may come nevertheless. */
+TEST_F(faults, declined_in_a_window)
+{
+	set(self->fd, (struct hmm_test_fault) {
+		.window = 16,
+		.fault_errno = EIO,
+	});
+	EXPECT_EQ(BUS_ADRERR, access_page(self->memory + 3 * PAGE));
+	EXPECT_EQ(PRIVATE, place_of(self->memory + 3 * PAGE));
+	EXPECT_EQ(15, pages_at(self->memory, PAGES, SYSTEM));
+}
+
+/* Without memory, the access waits until there is some. */
+TEST_F(faults, no_memory)
+{
+	__u64 faults = own_stats(self->fd).faults;
+	pid_t child;
+
+	set(self->fd, (struct hmm_test_fault) { .fault_errno = ENOMEM });
+	child = fork();
+	if (!child)
+		_exit(page_is(self->memory, 0, 1) ? 0 : 1);
+	while (own_stats(self->fd).faults < faults + 3 &&
+	       !waitpid(child, NULL, WNOHANG))
+		sleep_ms(1);
+	EXPECT_EQ(FAULT_OOM, own_stats(self->fd).last_fault.ret);
+	set(self->fd, (struct hmm_test_fault) {});
+	EXPECT_EQ(0, end_of(child));
+}
+
+/* Somebody holds the page for a moment: the access waits that long. */
+TEST_F(faults, page_is_in_use)
+{
+	__u64 faults = own_stats(self->fd).faults;
+	pid_t child;
+
+	ASSERT_EQ(0, own_hold(self->fd, pfn_of(self->memory),
+			      HMM_TEST_HOLD_REFERENCE));
+	child = fork();
+	if (!child)
+		_exit(page_is(self->memory, 0, 1) ? 0 : 1);
+	while (own_stats(self->fd).faults < faults + 2 &&
+	       !waitpid(child, NULL, WNOHANG))
+		sleep_ms(1);
+	EXPECT_EQ(0, own_stats(self->fd).last_fault.ret);
+	EXPECT_EQ(PRIVATE, place_of(self->memory));
+	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_EQ(0, end_of(child));
+}
+
+/* A driver that calls with a wrong argument gets its process a signal. */
+TEST_F(faults, bad_argument)
+{
+	static const int arguments[] = {
+		HMM_TEST_ARGUMENT_NULL_OPS, HMM_TEST_ARGUMENT_NULL_ALLOC,
+		HMM_TEST_ARGUMENT_NULL_FINALIZE,
+		HMM_TEST_ARGUMENT_UNKNOWN_FLAGS, HMM_TEST_ARGUMENT_EMPTY,
+		HMM_TEST_ARGUMENT_UNALIGNED_START,
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(arguments); i++) {
+		set(self->fd, (struct hmm_test_fault) {
+			.argument = arguments[i],
+		});
+		EXPECT_EQ(BUS_ADRERR, access_page(self->memory))
+			TH_LOG("argument %d", arguments[i]);
+		EXPECT_EQ(0, own_stats(self->fd).last_fault.windows);
+	}
+}
+
+TEST_F(faults, bad_destination)
+{
+	static const int rules[] = {
+		HMM_TEST_RULE_UNLOCKED, HMM_TEST_RULE_SOURCE,
+		HMM_TEST_RULE_PROMISE, HMM_TEST_RULE_NO_SUCH_PFN,
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rules); i++) {
+		set(self->fd, (struct hmm_test_fault) {
+			.driver.rule = rules[i],
+		});
+		EXPECT_EQ(BUS_ADRERR, access_page(self->memory))
+			TH_LOG("rule %d", rules[i]);
+		EXPECT_EQ(PRIVATE, place_of(self->memory));
+	}
+}
+
+/* Others wait for the callbacks, however long these take. */
+TEST_F(faults, slow_driver)
+{
+	pid_t children[4];
+	int i;
+
+	set(self->fd, (struct hmm_test_fault) {
+		.window = PAGES,
+		.driver.delay_alloc_us = 50000,
+		.driver.delay_finalize_us = 50000,
+	});
+	for (i = 0; i < ARRAY_SIZE(children); i++) {
+		children[i] = fork();
+		if (!children[i])
+			_exit(wrong(self->memory, PAGES, 1) == -1 ? 0 : 1);
+	}
+	for (i = 0; i < ARRAY_SIZE(children); i++)
+		EXPECT_EQ(0, end_of(children[i]));
+}
+
+TEST_HARNESS_MAIN

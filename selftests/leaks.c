@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is left when all is over: nothing. The last program, so that it also
+ * looks at what the others have left behind.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "test.h"
+
+#define PAGES	4096
+
+/* Waits until the kernel has put back what it keeps for later. */
+static void settle(void)
+{
+	file_write("/proc/sys/vm/drop_caches", "3");
+	file_write("/proc/sys/vm/compact_memory", "1");
+	sleep_ms(200);
+}
+
+TEST(isolated_pages)
+{
+	settle();
+	EXPECT_EQ(0, vm_count("nr_isolated_anon"));
+	EXPECT_EQ(0, vm_count("nr_isolated_file"));
+}
+
+TEST(locked_and_pinned_pages)
+{
+	EXPECT_EQ(0, vm_count("nr_mlock"));
+	EXPECT_EQ(vm_count("nr_foll_pin_acquired"),
+		  vm_count("nr_foll_pin_released"));
+}
+
+TEST(device_pages)
+{
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(0, own_in_use(fd));
+	EXPECT_EQ(0, own_stats(fd).in_callback);
+	close(fd);
+}
+
+/* All the ways to move, in a process that ends with half of it away. */
+static void round_of_everything(struct __test_metadata *_metadata)
+{
+	struct mover mover;
+	char *memory;
+	pid_t child;
+	int kind;
+
+	child = fork();
+	if (!child) {
+		memory = pages_map(PAGES);
+		fill(memory, PAGES, 1);
+		for (kind = 0; kind < NR_MOVERS; kind++) {
+			if (mover_open(&mover, kind))
+				_exit(1);
+			if (mover_away(&mover, memory, PAGES) != PAGES)
+				_exit(2);
+			if (fork() == 0)
+				_exit(wrong(memory, PAGES, 1) != -1);
+			mover_back(&mover, memory, PAGES / 2);
+			mover_back(&mover, memory, PAGES);
+			if (wrong(memory, PAGES, 1) != -1)
+				_exit(3);
+			while (wait(NULL) > 0)
+				;
+		}
+		mover_open(&mover, OWN_DEVICE);
+		if (mover_away(&mover, memory, PAGES / 2) != PAGES / 2)
+			_exit(4);
+		_exit(0);
+	}
+	ASSERT_EQ(0, end_of(child));
+}
+
+/* Three rounds alike: free memory is the same within one per cent. */
+TEST(free_memory)
+{
+	long before, after;
+	int round;
+
+	round_of_everything(_metadata);
+	settle();
+	before = file_number("/proc/meminfo", "MemFree");
+	for (round = 0; round < 3; round++)
+		round_of_everything(_metadata);
+	settle();
+	after = file_number("/proc/meminfo", "MemFree");
+	TH_LOG("%ld kB before, %ld kB after", before, after);
+	EXPECT_LT(labs(after - before), before / 100)
+		TH_LOG("%ld kB before, %ld kB after", before, after);
+}
+
+TEST(device_pages_after_that)
+{
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(0, own_in_use(fd));
+	close(fd);
+}
+
+/* Unloads a module; how long it took, in milliseconds, or -errno. */
+static long unload(const char *name)
+{
+	__u64 begin = now_ns();
+	pid_t child = fork();
+	long ret;
+
+	if (!child)
+		_exit(-module_unload(name));
+	ret = end_of(child);
+	return ret ? -ret : (long)((now_ns() - begin) / 1000000);
+}
+
+/*
+ * A module of which a page or a reference is still somewhere does not go. The
+ * memory that is on the device then comes back to its process.
+ */
+TEST(test_device_goes)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open();
+	long ms;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, own_to_device(fd, memory, PAGES));
+	EXPECT_EQ(-EWOULDBLOCK, unload("hmm_migrate_test"));
+	close(fd);
+	ms = unload("hmm_migrate_test");
+	EXPECT_LE(0, ms);
+	EXPECT_GE(1000, ms);
+	EXPECT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(0, module_load("hmm_migrate_test", ""));
+}
+
+#define PARAMETERS	"/sys/module/test_hmm/parameters/"
+
+static const char *mirror_options(void)
+{
+	static char options[128];
+
+	snprintf(options, sizeof(options), "spm_addr_dev0=%ld spm_addr_dev1=%ld",
+		 file_number(PARAMETERS "spm_addr_dev0", NULL),
+		 file_number(PARAMETERS "spm_addr_dev1", NULL));
+	return options;
+}
+
+/*
+ * It takes a gigabyte of memory out of the kernel, which alone is most of the
+ * second on a slow machine: the best of three counts.
+ */
+TEST(mirror_goes)
+{
+	const char *options = mirror_options();
+	long ms, best = 60000;
+	int tries;
+
+	for (tries = 0; tries < 3 && best > 1000; tries++) {
+		ms = unload("test_hmm");
+		ASSERT_LE(0, ms);
+		best = ms < best ? ms : best;
+		ASSERT_EQ(0, module_load("test_hmm", options));
+	}
+	EXPECT_GE(1000, best);
+	EXPECT_EQ(0, access("/dev/hmm_dmirror2", F_OK));
+}
+
+/* The engine itself, once nobody calls it. */
+TEST(engine_goes)
+{
+	const char *options = mirror_options();
+	long ms;
+
+	EXPECT_EQ(-EWOULDBLOCK, unload("hmm_migrate"));
+	ASSERT_LE(0, unload("hmm_migrate_test"));
+	ASSERT_LE(0, unload("test_hmm"));
+	ms = unload("hmm_migrate");
+	EXPECT_LE(0, ms);
+	EXPECT_GE(1000, ms);
+	ASSERT_EQ(0, module_load("hmm-migrate", ""));
+	ASSERT_EQ(0, module_load("test_hmm", options));
+	ASSERT_EQ(0, module_load("hmm_migrate_test", ""));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the test programs share: memory with known contents, where its pages
+ * are, the devices that move them, and the kernel's books.
+ */
+#ifndef SELFTESTS_LIB_H
+#define SELFTESTS_LIB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/const.h>
+#include <linux/types.h>
+
+#include "hmm_migrate_test_uapi.h"
+
+#define PAGE	4096UL
+#define TABLE	512UL	/* pages under one page table */
+
+/* pattern.c: contents that tell which page of which buffer they are */
+void *pages_map(size_t npages);
+void pages_unmap(void *addr, size_t npages);
+void fill(void *addr, size_t npages, unsigned int seed);
+long wrong(const void *addr, size_t npages, unsigned int seed);
+void fill_page(void *addr, size_t page, unsigned int seed);
+bool page_is(const void *addr, size_t page, unsigned int seed);
+bool page_is_zero(const void *addr, size_t page);
+
+/* place.c: where the pages of this process are */
+enum place {
+	NOWHERE,	/* never touched */
+	SYSTEM,		/* ordinary memory, or the zero page */
+	PRIVATE,	/* device memory that the CPU cannot reach */
+	COHERENT,	/* device memory that it can reach */
+	ELSEWHERE,	/* swap, a marker, a migration in progress */
+	NR_PLACES
+};
+
+#define PM_SOFT_DIRTY	_BITULL(55)
+#define PM_EXCLUSIVE	_BITULL(56)
+#define PM_UFFD_WP	_BITULL(57)
+#define PM_GUARD	_BITULL(58)
+#define PM_FILE		_BITULL(61)
+#define PM_SWAP		_BITULL(62)
+#define PM_PRESENT	_BITULL(63)
+
+__u64 pagemap(const void *addr);
+enum place place_of(const void *addr);
+size_t pages_at(const void *addr, size_t npages, enum place place);
+__u64 pfn_of(const void *addr);
+int node_of(const void *addr);
+const char *place_name(enum place place);
+
+/* own.c: the test device, /dev/hmm_migrate_test */
+int own_open(void);
+struct hmm_test_move own_request(void *addr, size_t npages, int to,
+				 unsigned int flags);
+int own_call(int fd, struct hmm_test_move *move);
+long own_to_device(int fd, void *addr, size_t npages);
+long own_to_node(int fd, void *addr, size_t npages, unsigned int node);
+long own_to_system(int fd, void *addr, size_t npages);
+int own_evict(int fd, struct hmm_test_evict *evict);
+int own_hold(int fd, __u64 pfn, unsigned int what);
+struct hmm_test_stats own_stats(int fd);
+__u64 own_in_use(int fd);
+int own_wait_for_callback(int fd);
+const char *own_describe(const struct hmm_test_result *result);
+
+/* mirror.c: test_hmm's devices, /dev/hmm_dmirror* */
+enum { MIRROR_PRIVATE = 0, MIRROR_PRIVATE_TWO = 1, MIRROR_COHERENT = 2 };
+
+int mirror_open(int unit);
+long mirror_command(int fd, unsigned long command, void *addr, size_t npages,
+		    void *copy);
+long mirror_to_device(int fd, void *addr, size_t npages);
+long mirror_to_system(int fd, void *addr, size_t npages);
+int mirror_engine(const char *engine);
+
+/* mover.c: all ways to move memory away and back, to test them alike */
+enum mover_kind { MIRROR_1, MIRROR_2, OWN_DEVICE, OWN_NODES, NR_MOVERS };
+
+struct mover {
+	enum mover_kind kind;
+	int fd;
+	enum place away;	/* where pages are when they are away */
+};
+
+int mover_open(struct mover *mover, enum mover_kind kind);
+void mover_close(struct mover *mover);
+long mover_away(struct mover *mover, void *addr, size_t npages);
+long mover_back(struct mover *mover, void *addr, size_t npages);
+bool mover_is_away(struct mover *mover, void *addr, size_t npages);
+
+/* books.c: what the kernel counts */
+long file_number(const char *path, const char *name);
+long status_kb(const char *name);
+long vm_count(const char *name);
+int file_write(const char *path, const char *text);
+long stats(const char *name);
+long stats_left(enum hmm_test_reason reason);
+int stats_on(void);
+void stats_off(void);
+int drop_after(const char *stage);
+
+/* pair.c: two processes that take turns; the child goes first */
+struct pair {
+	int to_child[2], to_parent[2];
+};
+
+void pair_init(struct pair *pair);
+void pair_child_turn(struct pair *pair);
+bool pair_wait(struct pair *pair);
+void pair_go(struct pair *pair);
+
+/* machine.c: parts of the machine that some tests need */
+int module_load(const char *name, const char *options);
+int module_unload(const char *name);
+int run(const char *command);
+void sleep_ms(unsigned int ms);
+__u64 now_ns(void);
+int on_cpu(int cpu);
+
+#endif

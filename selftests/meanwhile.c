@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The driver takes its time, and others do something to the memory while it
+ * is unmapped: what they do stands, and everything else arrives.
+ */
+#include <linux/mman.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include "test.h"
+
+#define PAGES	TABLE
+#define HALF	(PAGES / 2)
+#define DELAY	100000	/* microseconds */
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#endif
+
+FIXTURE(meanwhile)
+{
+	int fd;
+	char *memory;
+	pthread_t thread;
+	struct hmm_test_move move;
+};
+
+FIXTURE_SETUP(meanwhile)
+{
+	on_cpu(0);
+	self->fd = own_open();
+	ASSERT_GE(self->fd, 0);
+	self->memory = pages_map(PAGES);
+	fill(self->memory, PAGES, 1);
+	self->move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	self->move.driver.delay_alloc_us = DELAY;
+}
+
+FIXTURE_TEARDOWN(meanwhile)
+{
+	pages_unmap(self->memory, PAGES);
+	EXPECT_EQ(0, own_in_use(self->fd));
+	close(self->fd);
+}
+
+struct mission {
+	int fd;
+	struct hmm_test_move *move;
+};
+
+static void *thread_moves(void *argument)
+{
+	struct mission *mission = argument;
+
+	return (void *)(long)own_call(mission->fd, mission->move);
+}
+
+/* Returns while the driver sleeps, with all pages unmapped. */
+static int start(struct mission *mission, pthread_t *thread)
+{
+	if (pthread_create(thread, NULL, thread_moves, mission))
+		return -1;
+	return own_wait_for_callback(mission->fd);
+}
+
+static long finish(pthread_t thread)
+{
+	void *ret;
+
+	return pthread_join(thread, &ret) ? -1 : (long)ret;
+}
+
+TEST_F(meanwhile, thrown_away)
+{
+	struct mission mission = { self->fd, &self->move };
+	size_t page;
+
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	ASSERT_EQ(0, madvise(self->memory, HALF * PAGE, MADV_DONTNEED));
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(HALF, pages_at(self->memory, HALF, NOWHERE));
+	EXPECT_EQ(HALF, pages_at(self->memory + HALF * PAGE, HALF, PRIVATE));
+	EXPECT_EQ(HALF, own_in_use(self->fd));
+	for (page = 0; page < HALF; page++)
+		ASSERT_TRUE(page_is_zero(self->memory, page));
+	for (page = HALF; page < PAGES; page++)
+		ASSERT_TRUE(page_is(self->memory, page, 1));
+}
+
+/* With the last entry, the kernel may take the page table away. */
+TEST_F(meanwhile, page_table_goes)
+{
+	struct mission mission = { self->fd, &self->move };
+
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_DONTNEED));
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, NOWHERE));
+	EXPECT_EQ(0, own_in_use(self->fd));
+}
+
+TEST_F(meanwhile, written_anew)
+{
+	struct mission mission = { self->fd, &self->move };
+	size_t page;
+
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	ASSERT_EQ(0, madvise(self->memory, HALF * PAGE, MADV_DONTNEED));
+	fill(self->memory, HALF, 2);
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(HALF, pages_at(self->memory, HALF, SYSTEM));
+	EXPECT_EQ(HALF, own_in_use(self->fd));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page_is(self->memory, page, page < HALF ? 2 : 1));
+}
+
+/* An access waits for the end of the move, and then finds its page. */
+TEST_F(meanwhile, accessed)
+{
+	struct mission mission = { self->fd, &self->move };
+	size_t page;
+
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	fill(self->memory, HALF, 2);
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(PAGES, self->move.result.migrated)
+		TH_LOG("%s", own_describe(&self->move.result));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page_is(self->memory, page, page < HALF ? 2 : 1));
+}
+
+TEST_F(meanwhile, accessed_by_a_child)
+{
+	struct mission mission = { self->fd, &self->move };
+	struct pair pair;
+	pid_t child;
+
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		pair_child_turn(&pair);
+		fill(self->memory, HALF, 2);
+		if (wrong(self->memory, HALF, 2) != -1)
+			_exit(1);
+		_exit(page_is(self->memory, PAGES - 1, 1) ? 0 : 2);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	pair_go(&pair);
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+}
+
+/* Forking has to wait; the child then has what the parent has. */
+TEST_F(meanwhile, forked)
+{
+	struct mission mission = { self->fd, &self->move };
+	pid_t child;
+
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	child = fork();
+	if (!child) {
+		if (wrong(self->memory, PAGES, 1) != -1)
+			_exit(1);
+		fill(self->memory, PAGES, 2);
+		_exit(0);
+	}
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+}
+
+TEST_F(meanwhile, guarded)
+{
+	struct mission mission = { self->fd, &self->move };
+	size_t page;
+
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	ASSERT_EQ(0, madvise(self->memory, HALF * PAGE, MADV_GUARD_INSTALL));
+	ASSERT_EQ(0, finish(self->thread));
+	for (page = 0; page < HALF; page++)
+		ASSERT_TRUE(pagemap(self->memory + page * PAGE) & PM_GUARD);
+	EXPECT_FALSE(can_read(self->memory));
+	EXPECT_EQ(HALF, own_in_use(self->fd));
+	for (page = HALF; page < PAGES; page++)
+		ASSERT_TRUE(page_is(self->memory, page, 1));
+}
+
+/* Somebody begins to wait for writes to the memory. */
+TEST_F(meanwhile, write_protected)
+{
+	struct mission mission = { self->fd, &self->move };
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = {
+			.start = (uintptr_t)self->memory,
+			.len = PAGES * PAGE,
+		},
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_writeprotect protect = {
+		.range = reg.range,
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	size_t page;
+
+	ASSERT_GE(uffd, 0);
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_WRITEPROTECT, &protect));
+	ASSERT_EQ(0, finish(self->thread));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(pagemap(self->memory + page * PAGE) & PM_UFFD_WP);
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	close(uffd);
+}
+
+/* A hole that somebody fills is no hole any more. */
+TEST_F(meanwhile, holes_are_filled)
+{
+	struct mission mission = { self->fd, &self->move };
+	size_t page;
+
+	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_DONTNEED));
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	fill(self->memory, HALF, 2);
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(PAGES - HALF, self->move.result.migrated);
+	EXPECT_EQ(HALF, self->move.result.left[HMM_TEST_RACED])
+		TH_LOG("%s", own_describe(&self->move.result));
+	EXPECT_EQ(HALF, own_in_use(self->fd));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page < HALF ? page_is(self->memory, page, 2) :
+					  page_is_zero(self->memory, page));
+}
+
+/* The same for the zero page, which a write replaces. */
+TEST_F(meanwhile, zero_page_is_written)
+{
+	struct mission mission = { self->fd, &self->move };
+	size_t page;
+
+	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_DONTNEED));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page_is_zero(self->memory, page));
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	fill(self->memory, HALF, 2);
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(HALF, self->move.result.left[HMM_TEST_RACED])
+		TH_LOG("%s", own_describe(&self->move.result));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page < HALF ? page_is(self->memory, page, 2) :
+					  page_is_zero(self->memory, page));
+}
+
+/* Two calls for the same memory: the second finds nothing that is free. */
+TEST_F(meanwhile, asked_for_twice)
+{
+	struct mission mission = { self->fd, &self->move };
+	struct hmm_test_move second = self->move;
+
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	second.to = HMM_TEST_TO_NODE;
+	second.flags = HMM_TEST_TO_SYSTEM;
+	ASSERT_EQ(0, own_call(self->fd, &second));
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(PAGES, self->move.result.migrated);
+	EXPECT_EQ(PAGES, second.result.left[HMM_TEST_LOCKED])
+		TH_LOG("%s", own_describe(&second.result));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A page that somebody else uses right now stays where it is, untouched. */
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+#include "gup_test.h"
+#include "mover_fixture.h"
+
+#define PAGES	64
+
+/* Every page in use is refused with this reason, every other has moved. */
+static void expect_left(struct __test_metadata *_metadata, int fd, void *memory,
+			int reason, size_t in_use)
+{
+	struct hmm_test_move move = own_request(memory, PAGES,
+						HMM_TEST_TO_DEVICE,
+						HMM_TEST_FROM_SYSTEM);
+
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(0, move.result.ret);
+	EXPECT_EQ(in_use, move.result.left[reason])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - in_use, move.result.migrated);
+	EXPECT_EQ(in_use, pages_at(memory, PAGES, SYSTEM));
+}
+
+/* A pipe holds a reference on the page, and shows what it had then. */
+TEST(in_a_pipe)
+{
+	char *memory = pages_map(PAGES), *copy = pages_map(1);
+	struct iovec page = { .iov_base = memory + 5 * PAGE, .iov_len = PAGE };
+	int fd = own_open(), pipes[2];
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(PAGE, vmsplice(pipes[1], &page, 1, 0));
+	expect_left(_metadata, fd, memory, HMM_TEST_PINNED, 1);
+	EXPECT_EQ(SYSTEM, place_of(memory + 5 * PAGE));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+
+	ASSERT_EQ(PAGE, read(pipes[0], copy, PAGE));
+	EXPECT_EQ(0, memcmp(copy, memory + 5 * PAGE, PAGE));
+	expect_left(_metadata, fd, memory, HMM_TEST_PINNED, 0);
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+static int longterm_pin(void *addr, size_t npages)
+{
+	struct pin_longterm_test pin = {
+		.addr = (uintptr_t)addr,
+		.size = npages * PAGE,
+		.flags = PIN_LONGTERM_TEST_FLAG_USE_WRITE,
+	};
+	int fd = open("/sys/kernel/debug/gup_test", O_RDWR);
+
+	if (fd >= 0 && ioctl(fd, PIN_LONGTERM_TEST_START, &pin)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* A device that writes to memory by its physical address must go on to. */
+TEST(longterm)
+{
+	char *memory = pages_map(PAGES), *copy = pages_map(8);
+	int fd = own_open(), gup;
+	__u64 to = (uintptr_t)copy;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	gup = longterm_pin(memory + 16 * PAGE, 8);
+	ASSERT_GE(gup, 0) TH_LOG("no gup_test in this kernel");
+	expect_left(_metadata, fd, memory, HMM_TEST_PINNED, 8);
+	EXPECT_EQ(8, pages_at(memory + 16 * PAGE, 8, SYSTEM));
+
+	/* Both still look at the same page. */
+	fill(memory, PAGES, 2);
+	ASSERT_EQ(0, ioctl(gup, PIN_LONGTERM_TEST_READ, &to));
+	EXPECT_EQ(0, memcmp(copy, memory + 16 * PAGE, 8 * PAGE));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
+	close(gup);
+	expect_left(_metadata, fd, memory, HMM_TEST_PINNED, 0);
+	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
+}
+
+/* The pin is taken in one process, the move asked for in the other. */
+TEST(longterm_then_fork)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open(), gup;
+	pid_t child;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	gup = longterm_pin(memory, 4);
+	ASSERT_GE(gup, 0);
+	child = fork();
+	if (!child) {
+		if (own_to_device(fd, memory, PAGES) != PAGES)
+			_exit(1);
+		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
+	}
+	/* Fork has copied the pinned pages: the child has its own. */
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(4, pages_at(memory, 4, SYSTEM));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	close(gup);
+}
+
+/* To other nodes, a pinned page does not go either. */
+TEST_F(mover, pinned)
+{
+	char *memory = pages_map(PAGES);
+	int gup;
+
+	fill(memory, PAGES, 1);
+	gup = longterm_pin(memory + 3 * PAGE, 1);
+	ASSERT_GE(gup, 0);
+	mover_away(&self->mover, memory, PAGES);
+	EXPECT_FALSE(mover_is_away(&self->mover, memory + 3 * PAGE, 1));
+	EXPECT_TRUE(mover_is_away(&self->mover, memory, 3));
+	EXPECT_TRUE(mover_is_away(&self->mover, memory + 4 * PAGE, PAGES - 4));
+	EXPECT_EQ(SYSTEM, place_of(memory + 3 * PAGE));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	close(gup);
+}
+
+TEST(reference)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open(), i;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	for (i = 0; i < PAGES; i += 4)
+		ASSERT_EQ(0, own_hold(fd, pfn_of(memory + i * PAGE),
+				      HMM_TEST_HOLD_REFERENCE));
+	expect_left(_metadata, fd, memory, HMM_TEST_PINNED, PAGES / 4);
+	EXPECT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/* One that somebody has locked is not waited for. */
+TEST(locked)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open(), i;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	for (i = 0; i < PAGES; i += 4)
+		ASSERT_EQ(0, own_hold(fd, pfn_of(memory + i * PAGE),
+				      HMM_TEST_HOLD_LOCK));
+	expect_left(_metadata, fd, memory, HMM_TEST_LOCKED, PAGES / 4);
+	EXPECT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/* Pages on the device can be in use as well. */
+TEST(on_the_device)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open(), i;
+	struct hmm_test_move move;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, own_to_device(fd, memory, PAGES));
+	for (i = 0; i < PAGES; i += 4)
+		ASSERT_EQ(0, own_hold(fd, pfn_of(memory + i * PAGE),
+				      HMM_TEST_HOLD_REFERENCE));
+	move = own_request(memory, PAGES, HMM_TEST_TO_NODE,
+			   HMM_TEST_FROM_DEVICE | HMM_TEST_TO_SYSTEM);
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(PAGES / 4, move.result.left[HMM_TEST_PINNED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - PAGES / 4, move.result.migrated);
+	EXPECT_EQ(PAGES / 4, pages_at(memory, PAGES, PRIVATE));
+	EXPECT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(0, own_in_use(fd));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Memory that is swapped out, or was, on a swap disk in memory. */
+#include <sys/mount.h>
+#include <sys/swap.h>
+
+#include "test.h"
+
+#define PAGES	256
+
+FIXTURE(swap)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(swap)
+{
+	on_cpu(0);
+	self->fd = own_open();
+	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(0, module_load("brd", "rd_nr=1 rd_size=32768"));
+	ASSERT_EQ(0, run("mkswap /dev/ram0 > /dev/null"));
+	ASSERT_EQ(0, swapon("/dev/ram0", 0));
+}
+
+FIXTURE_TEARDOWN(swap)
+{
+	EXPECT_EQ(0, swapoff("/dev/ram0"));
+	EXPECT_EQ(0, module_unload("brd"));
+	close(self->fd);
+}
+
+/* Reclaim takes what it can get: some pages may take a second try. */
+static size_t page_out(char *memory)
+{
+	size_t out = 0;
+	int tries;
+
+	for (tries = 0; tries < 10 && out < PAGES; tries++) {
+		madvise(memory, PAGES * PAGE, MADV_PAGEOUT);
+		out = pages_at(memory, PAGES, ELSEWHERE);
+	}
+	return out;
+}
+
+TEST_F(swap, swapped_out)
+{
+	char *memory = pages_map(PAGES);
+	struct hmm_test_move move;
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, page_out(memory)) TH_LOG("nothing is swapped out");
+	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(PAGES, move.result.left[HMM_TEST_SWAPPED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES, pages_at(memory, PAGES, ELSEWHERE));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/* In memory again, a page may still have its slot on the swap disk. */
+TEST_F(swap, swapped_in)
+{
+	char *memory = pages_map(PAGES);
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, page_out(memory));
+	ASSERT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(PAGES, own_to_device(self->fd, memory, PAGES));
+	EXPECT_EQ(PAGES, pages_at(memory, PAGES, PRIVATE));
+	EXPECT_EQ(0, status_kb("VmSwap"));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/* Of two processes, one has read it back, the other has not. */
+TEST_F(swap, slot_is_shared)
+{
+	char *memory = pages_map(PAGES);
+	struct hmm_test_move move;
+	struct pair pair;
+	pid_t child;
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, page_out(memory));
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		pair_child_turn(&pair);
+		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 1);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	ASSERT_EQ(-1, wrong(memory, PAGES, 1));
+	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(PAGES, move.result.migrated +
+			 move.result.left[HMM_TEST_SWAPPED])
+		TH_LOG("%s", own_describe(&move.result));
+	pair_go(&pair);
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/* What comes back from the device can be swapped out, and in again. */
+TEST_F(swap, after_coming_back)
+{
+	char *memory = pages_map(PAGES);
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, own_to_device(self->fd, memory, PAGES));
+	EXPECT_EQ(0, madvise(memory, PAGES * PAGE, MADV_PAGEOUT));
+	EXPECT_EQ(PAGES, pages_at(memory, PAGES, PRIVATE));
+	ASSERT_EQ(PAGES, own_to_system(self->fd, memory, PAGES));
+	EXPECT_EQ(PAGES, page_out(memory));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/*
+ * The process has said that it may lose the contents; but then the device
+ * has written, and that must not be lost.
+ */
+TEST_F(swap, freed_lazily)
+{
+	char *memory = pages_map(PAGES);
+	struct hmm_test_move move;
+	size_t i;
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_FREE));
+	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	move.driver.stamp = 0x5a;
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	ASSERT_EQ(PAGES, move.result.migrated);
+	ASSERT_EQ(PAGES, own_to_system(self->fd, memory, PAGES));
+	page_out(memory);
+	for (i = 0; i < PAGES * PAGE; i++)
+		memory[i] ^= 0x5a;
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+TEST_HARNESS_MAIN
