@@ -4,6 +4,7 @@
  * goes on for a while; afterwards all contents are right, every process
  * has ended by itself, and no page of the device is left.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -39,6 +40,9 @@ static void *migrate(void *argument)
 			break;
 		if (ret > 0)
 			migrator->moved += ret;
+		else if (ret == -ENOENT)
+			migrator->moved += pages_at(migrator->memory, PAGES,
+						    migrator->mover->away);
 		if (mover_back(migrator->mover, migrator->memory, PAGES) ==
 		    -EPROTO)
 			break;
