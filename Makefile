@@ -36,7 +36,7 @@ test:
 	@scripts/vm test
 
 shell:
-	@QUICK=1 scripts/vm shell $(if $(CMD),'$(subst ','\'',$(CMD))')
+	@QUICK=1 scripts/vm shell $(if $(value CMD),'$(subst ','\'',$(value CMD))')
 
 module:
 	@scripts/kernel module

@@ -187,9 +187,7 @@ fn migrate_range(
 /// `first_pfn` is the frame number of the first page, or none where the caller's words have the
 /// numbers.
 ///
-/// # Errors
-///
-/// [`EINTR`] as for [`migrate_range`].
+/// A fatal signal does not end it: drivers empty their memory when a killed process closes them.
 fn migrate_device(
     call: &Call,
     driver: &impl MigrateOps,
@@ -197,7 +195,7 @@ fn migrate_device(
     total: usize,
     first_pfn: Option<usize>,
     mut note: impl FnMut(&[Outcome]),
-) -> Result {
+) {
     stats::count(Counter::Calls, 1);
     let mut first = 0;
     loop {
@@ -217,15 +215,9 @@ fn migrate_device(
         ));
         first += pages;
         if first == total {
-            return Ok(());
+            return;
         }
-        if let Err(error) = task::between_windows() {
-            // A caller's list stays as it is from here on.
-            if first_pfn.is_some() {
-                scratch.clear_from(first);
-            }
-            return Err(error);
-        }
+        task::let_others_run();
     }
 }
 

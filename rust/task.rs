@@ -15,13 +15,22 @@ use kernel::prelude::*;
 ///
 /// May sleep.
 pub(crate) fn between_windows() -> Result {
-    // SAFETY: The callers are in process context, outside any lock that forbids sleeping.
-    unsafe { raw::cond_resched() };
+    let_others_run();
     // SAFETY: `current` is always valid in process context.
     if unsafe { raw::fatal_signal_pending() } {
         return Err(EINTR);
     }
     Ok(())
+}
+
+/// Lets others run.
+///
+/// # Context
+///
+/// May sleep.
+pub(crate) fn let_others_run() {
+    // SAFETY: The callers are in process context, outside any lock that forbids sleeping.
+    unsafe { raw::cond_resched() };
 }
 
 /// Sleeps for a moment, so that whoever holds a reference that is in the way can drop it.

@@ -15,15 +15,6 @@ static struct hmm_test_move request(void *memory, size_t npages,
 	return move;
 }
 
-static size_t pages_on_node(const char *memory, size_t npages, int node)
-{
-	size_t page, count = 0;
-
-	for (page = 0; page < npages; page++)
-		count += node_of(memory + page * PAGE) == node;
-	return count;
-}
-
 TEST(node_to_node)
 {
 	struct hmm_test_move move;

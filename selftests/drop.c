@@ -24,15 +24,6 @@ static const struct {
 	{ "copy", false }, { "finalize", true },
 };
 
-static size_t pages_away(struct mover *mover, char *memory)
-{
-	size_t page, count = 0;
-
-	for (page = 0; page < PAGES; page++)
-		count += mover_is_away(mover, memory + page * PAGE, 1);
-	return count;
-}
-
 static void drop_at_each_stage(struct __test_metadata *_metadata,
 			       struct mover *mover, char *memory, bool shared)
 {
@@ -50,7 +41,7 @@ static void drop_at_each_stage(struct __test_metadata *_metadata,
 		ASSERT_EQ(0, pages_at(memory, PAGES, ELSEWHERE))
 			TH_LOG("after %s", stages[stage].name);
 		if (!stages[stage].may_move)
-			ASSERT_EQ(0, pages_away(mover, memory))
+			ASSERT_EQ(0, mover_pages_away(mover, memory, PAGES))
 				TH_LOG("after %s", stages[stage].name);
 		ASSERT_EQ(-1, wrong(memory, PAGES, 1))
 			TH_LOG("after %s", stages[stage].name);

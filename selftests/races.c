@@ -12,7 +12,7 @@
 #include "mover_fixture.h"
 
 #define PAGES	600
-#define MILLISECONDS	1200
+#define MILLISECONDS	1000
 
 static bool stopped;
 

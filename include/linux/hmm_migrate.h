@@ -240,6 +240,18 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
 	return (enum hmm_migrate_reason)hmm_migrate_pfn_number(word);
 }
 
+/*
+ * hmm_migrate_range() and hmm_vma_migrate() return 0 when the range was worked
+ * through, moved or not, -EINVAL for a bad argument or area, and -EINTR when a
+ * fatal signal came between two windows; what has moved stays moved. They are
+ * called with the mmap lock held for reading and the mm pinned.
+ *
+ * hmm_migrate_fault() is for dev_pagemap_ops.migrate_to_ram alone.
+ *
+ * The device calls need no lock, and a signal does not end them: a driver
+ * empties its memory with them when a killed process closes it. Pages that are
+ * busy stay; repeat the call until none is left.
+ */
 int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
 		    struct vm_area_struct *vma, unsigned long start,
 		    unsigned long end, hmm_pfn_t *pfns, void *private);

@@ -49,7 +49,7 @@ __u64 pagemap(const void *addr);
 enum place place_of(const void *addr);
 size_t pages_at(const void *addr, size_t npages, enum place place);
 __u64 pfn_of(const void *addr);
-int node_of(const void *addr);
+size_t pages_on_node(const void *addr, size_t npages, int node);
 const char *place_name(enum place place);
 
 /* own.c: the test device, /dev/hmm_migrate_test */
@@ -90,6 +90,7 @@ int mover_open(struct mover *mover, enum mover_kind kind);
 void mover_close(struct mover *mover);
 long mover_away(struct mover *mover, void *addr, size_t npages);
 long mover_back(struct mover *mover, void *addr, size_t npages);
+size_t mover_pages_away(struct mover *mover, void *addr, size_t npages);
 bool mover_is_away(struct mover *mover, void *addr, size_t npages);
 
 /* books.c: what the kernel counts */

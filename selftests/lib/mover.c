@@ -62,15 +62,15 @@ long mover_back(struct mover *mover, void *addr, size_t npages)
 	}
 }
 
-/* Are all these pages where mover_away() brings them? */
+/* How many of these pages are where mover_away() brings them. */
+size_t mover_pages_away(struct mover *mover, void *addr, size_t npages)
+{
+	if (mover->kind == OWN_NODES)
+		return pages_on_node(addr, npages, 1);
+	return pages_at(addr, npages, mover->away);
+}
+
 bool mover_is_away(struct mover *mover, void *addr, size_t npages)
 {
-	size_t page;
-
-	if (mover->kind != OWN_NODES)
-		return pages_at(addr, npages, mover->away) == npages;
-	for (page = 0; page < npages; page++)
-		if (node_of((char *)addr + page * PAGE) != 1)
-			return false;
-	return true;
+	return mover_pages_away(mover, addr, npages) == npages;
 }

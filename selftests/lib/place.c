@@ -137,15 +137,23 @@ enum place place_of(const void *addr)
 	return place_by(pagemap(addr), regions, nr);
 }
 
-/* The node of a page that is in memory, or -errno. */
-int node_of(const void *addr)
+/* How many of these pages are in memory of this node. */
+size_t pages_on_node(const void *addr, size_t npages, int node)
 {
-	const void *page = addr;
-	int status = -1;
+	const void *pages[TABLE];
+	int status[TABLE];
+	size_t page, i, nr, count = 0;
 
-	if (syscall(SYS_move_pages, 0, 1UL, &page, NULL, &status, 0))
-		return -1;
-	return status;
+	for (page = 0; page < npages; page += nr) {
+		nr = npages - page < TABLE ? npages - page : TABLE;
+		for (i = 0; i < nr; i++)
+			pages[i] = (char *)addr + (page + i) * PAGE;
+		if (syscall(SYS_move_pages, 0, nr, pages, NULL, status, 0))
+			return 0;
+		for (i = 0; i < nr; i++)
+			count += status[i] == node;
+	}
+	return count;
 }
 
 const char *place_name(enum place place)
