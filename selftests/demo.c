@@ -25,7 +25,7 @@ static const struct {
 } stages[STAGES] = {
 	{ "split", "split" }, { "collect", "coll." }, { "isolate", "isol." },
 	{ "unmap", "unmap" }, { "copy", "copy" }, { "migrate", "migr." },
-	{ "finalize", "final" }, { "settle", "settle" },
+	{ "finalize", "fin." }, { "settle", "sett." },
 };
 
 static char *memory;
@@ -78,7 +78,7 @@ static void head(void)
 {
 	size_t i;
 
-	printf("%-9s %-9s %-8s %6s %6s %8s %6s", "from", "to", "by", "asked",
+	printf("%-8s %-8s %-8s %5s %5s %6s %6s", "from", "to", "by", "asked",
 	       "moved", "ms", "MB/s");
 	for (i = 0; i < STAGES; i++)
 		printf(" %5s", stages[i].head);
@@ -87,11 +87,6 @@ static void head(void)
 
 static void left_behind(void)
 {
-	static const char * const reasons[] = {
-		"nothing", "kind", "foreign", "swapped", "poisoned", "locked",
-		"not_lru", "pinned", "partial", "not_mapped", "raced",
-		"no_memory", "declined", "bad_destination",
-	};
 	const char *before = "          refused: ";
 	size_t i;
 
@@ -101,7 +96,7 @@ static void left_behind(void)
 		/* An eviction looks at free pages of the device as well. */
 		if (count <= 0 || i == HMM_TEST_NOT_MAPPED)
 			continue;
-		printf("%s%ld %s", before, count, reasons[i]);
+		printf("%s%ld %s", before, count, reason_name(i));
 		before = ", ";
 	}
 	if (*before == ',')
@@ -123,11 +118,11 @@ static void line(enum place from, enum place to, const char *by, long asked)
 		ns[i] = stats(name);
 		sum += ns[i];
 	}
-	printf("%-9s %-9s %-8s %6ld %6ld %8.1f %6.1f", place_name(from),
+	printf("%-8s %-8s %-8s %5ld %5ld %6.0f %6.1f", place_name(from),
 	       place_name(to), by, asked, moved, sum / 1e6,
 	       sum ? moved * PAGE * 1e3 / sum : 0);
 	for (i = 0; i < STAGES; i++)
-		printf(" %4.1f%%", sum ? 100.0 * ns[i] / sum : 0);
+		printf(" %5.1f", sum ? 100.0 * ns[i] / sum : 0);
 	printf("\n");
 	left_behind();
 	check(moved == asked, "not every page has moved");
@@ -203,7 +198,7 @@ static void coherent_memory(void)
 	for (size_t page = HALF; page < PAGES; page++)
 		fill_page(memory, page, PROCESS_AGAIN);
 	ns = now_ns() - begin;
-	printf("%-9s %-9s %-8s %6lu %6ld %8.1f        %s\n", "coherent", "-",
+	printf("%-8s %-8s %-8s %5lu %5ld %6.0f        %s\n", "coherent", "-",
 	       "in place", HALF, moved_at_all(), ns / 1e6,
 	       "read and written by the CPU where it is");
 	check(moved_at_all() == 0, "memory moved that was only used");
@@ -230,7 +225,7 @@ int main(void)
 	need(!stats_on(), "the module has no statistics in debugfs");
 
 	printf("64 MiB of a process go to a device and back through hmm_vma_migrate().\n");
-	printf("ms: in the module and in the driver; behind it the share of each stage.\n\n");
+	printf("ms: in the module and the driver; then per cent of it, by stage.\n\n");
 	head();
 	private_memory();
 	coherent_memory();

@@ -14,6 +14,11 @@ static const char * const reasons[HMM_TEST_NR_REASONS] = {
 	"declined", "bad_destination",
 };
 
+const char *reason_name(enum hmm_test_reason reason)
+{
+	return reasons[reason];
+}
+
 long stats_left(enum hmm_test_reason reason)
 {
 	char name[64];
