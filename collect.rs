@@ -13,14 +13,19 @@ use crate::mm::{
         Call,
         Place, //
     },
-    entry::{
-        Entry,
-        LockedEntry, //
+    entry::Entry,
+    folio::{
+        Folio,
+        HeldFolio, //
     },
-    folio::HeldFolio,
+    huge::{
+        self,
+        HugeEntry,
+        HugePage,
+        LockedPmd, //
+    },
     large::{
         self,
-        Found,
         Large, //
     },
     notifier::Bracket,
@@ -53,11 +58,7 @@ impl<'s> Collected<'s> {
 pub(crate) fn collect(mut batch: Batch<'_>) -> Option<Collected<'_>> {
     match batch.place() {
         Place::Vma(window) => collect_window(&mut batch, &window),
-        Place::Device { pages, .. } => (0..pages).for_each(|index| {
-            if let Err(reason) = take_device_page(&mut batch, index) {
-                batch.leave(index, reason);
-            }
-        }),
+        Place::Device { pages, .. } => collect_device_pages(&mut batch, pages),
     }
     if batch.call().will_retry() || !batch.has_offers() {
         return None;
@@ -66,25 +67,16 @@ pub(crate) fn collect(mut batch: Batch<'_>) -> Option<Collected<'_>> {
 }
 
 fn collect_window(batch: &mut Batch<'_>, window: &Window<'_>) {
-    let call = batch.call();
-    let _bracket = Bracket::open(window, call.policy.owner());
+    let _bracket = Bracket::open(window, batch.call().policy.owner());
 
     loop {
         match look_up(window) {
             Level::Hole => return offer_holes(batch, window),
-            Level::Leaf(pmd) => match large::find(call, pmd) {
-                Found::Changed => {}
-                Found::Other(reason) => return batch.leave_all(reason),
-                Found::ZeroPage if !fills_holes(call, window) => {
-                    return batch.leave_all(Reason::Nothing)
+            Level::Leaf(pmd) => {
+                if let Some(taken) = LockedPmd::lock(batch, pmd).and_then(take_huge_entry) {
+                    return taken.unwrap_or_else(|reason| batch.leave_all(reason));
                 }
-                Found::ZeroPage | Found::Folio(_) => {
-                    if !call.ask_for_split() {
-                        batch.leave_all(call.split_failure());
-                    }
-                    return;
-                }
-            },
+            }
             Level::Table(pmd) => {
                 if let Some(table) = PteTable::lock(batch, pmd) {
                     return collect_table(table);
@@ -94,34 +86,85 @@ fn collect_window(batch: &mut Batch<'_>, window: &Window<'_>) {
     }
 }
 
+/// Offers what nothing is mapped in: as one hole where it may be filled with one folio.
 fn offer_holes(batch: &mut Batch<'_>, window: &Window<'_>) {
-    if fills_holes(batch.call(), window) {
-        (0..window.pages()).for_each(|index| batch.push_hole(index));
+    let call = batch.call();
+
+    if !fills_holes(call, window) {
+        return;
     }
+    if call.policy.large() && window.is_whole() && window.range().may_be_huge() {
+        return batch.push_hole(0, huge::ORDER);
+    }
+    (0..window.pages()).for_each(|index| batch.push_hole(index, 0));
 }
 
 fn fills_holes(call: &Call, window: &Window<'_>) -> bool {
-    call.policy.from_system() && window.range().may_fill_holes()
+    call.policy.from_system() && window.range().may_fill_holes() && !call.is_again()
+}
+
+/// Takes what one entry maps; [`None`] where it has changed.
+fn take_huge_entry(mut lock: LockedPmd<'_, '_>) -> Option<Result<(), Reason>> {
+    let window = lock.window();
+    let call = lock.call();
+
+    Some(match lock.entry() {
+        HugeEntry::Changed => return None,
+        HugeEntry::Other(reason) => Err(reason),
+        HugeEntry::ZeroPage if !fills_holes(call, &window) => Err(Reason::Nothing),
+        HugeEntry::ZeroPage if call.policy.large() && window.is_whole() => {
+            lock.push_hole();
+            Ok(())
+        }
+        HugeEntry::ZeroPage => ask_for_split(call),
+        HugeEntry::Page(page) => take_huge_page(call, page),
+    })
+}
+
+fn take_huge_page(call: &Call, page: HugePage<'_, '_, '_>) -> Result<(), Reason> {
+    call.policy.takes(page.folio())?;
+    if large::must_split(call, page.folio(), page.is_whole()) {
+        large::may_split(page.folio())?;
+        return ask_for_split(call);
+    }
+    let page = page.lock()?;
+    give_back_swap_slots(call, page.folio(), || page.free_swap())?;
+    page.freeze()
+}
+
+/// Asks for the window to be worked through again with its large folios split.
+///
+/// # Errors
+///
+/// Always: why the folio stays in this round.
+fn ask_for_split(call: &Call) -> Result<(), Reason> {
+    call.ask_for_split();
+    Err(call.split_failure())
 }
 
 fn collect_table(mut table: PteTable<'_, '_>) {
     let window = table.window();
     let fills = fills_holes(table.call(), &window);
+    let mut index = 0;
 
-    for index in 0..window.pages() {
-        if let Err(reason) = take_entry(&mut table, index, fills) {
-            table.leave(index, reason);
+    while index < window.pages() && !table.call().will_retry() {
+        let (call, is_wanted) = (table.call(), table.is_wanted(index));
+        let entry = table.entry(index);
+        let pages = entry.pages();
+        let result = if is_wanted {
+            take_entry(call, entry, fills)
+        } else {
+            Ok(())
+        };
+        if let Err(reason) = result {
+            table.leave(index..index + pages, reason);
         }
-        if table.call().will_retry() {
-            return;
-        }
+        index += pages;
     }
 }
 
-fn take_entry(table: &mut PteTable<'_, '_>, index: usize, fills: bool) -> Result<(), Reason> {
-    let call = table.call();
-
-    match table.entry(index) {
+fn take_entry(call: &Call, entry: Entry<'_, '_, '_>, fills: bool) -> Result<(), Reason> {
+    match entry {
         Entry::Other(reason) => Err(reason),
         Entry::Hole(hole) => {
             if fills {
@@ -131,51 +174,88 @@ fn take_entry(table: &mut PteTable<'_, '_>, index: usize, fills: bool) -> Result
         }
         Entry::Page(page) => {
             call.policy.takes(page.folio())?;
-            if page.is_poisoned() {
-                return Err(Reason::Poisoned);
+            if large::must_split(call, page.folio(), page.is_whole()) {
+                large::may_split(page.folio())?;
+                return ask_for_split(call);
             }
-            if page.folio().is_large() {
-                large::may_split(call, page.folio())?;
-                call.ask_for_split();
-                return Err(call.split_failure());
+            if page.folio().has_poison() {
+                return Err(Reason::Poisoned);
             }
             let page = page.lock()?;
             // KSM works under the folio lock: look again.
             call.policy.takes(page.folio())?;
-            give_back_swap_slot(call, &page)?;
+            give_back_swap_slots(call, page.folio(), || page.free_swap())?;
             page.freeze()
         }
     }
 }
 
-/// Frees the swap slot before anything is copied: a page of a device has none.
-fn give_back_swap_slot(call: &Call, page: &LockedEntry<'_, '_, '_>) -> Result<(), Reason> {
-    let folio = page.folio();
-
+/// Frees swap slots before anything is copied: a page of a device has none.
+fn give_back_swap_slots(
+    call: &Call,
+    folio: Folio<'_>,
+    free: impl FnOnce() -> bool,
+) -> Result<(), Reason> {
     if folio.is_under_writeback() {
         return Err(Reason::Locked);
     }
-    if !folio.is_in_swap_cache() || call.policy.to_system() || page.free_swap() {
+    if !folio.is_in_swap_cache() || call.policy.to_system() || free() {
         return Ok(());
     }
     Err(Reason::Swapped)
 }
 
-/// Takes one page of device memory by its frame number, which the caller's word has.
+fn collect_device_pages(batch: &mut Batch<'_>, pages: usize) {
+    let mut index = 0;
+
+    while index < pages {
+        let (taken, result) = if batch.is_wanted(index) {
+            take_device_page(batch, index)
+        } else {
+            (1, Ok(()))
+        };
+        if let Err(reason) = result {
+            batch.leave(index..index + taken, reason);
+        }
+        index += taken;
+    }
+}
+
+/// Takes the folio of device memory that a caller's word names, and says how many pages that was
+/// about.
 ///
-/// It may be free, or freed and used again, until it is referenced and locked.
-fn take_device_page(batch: &mut Batch<'_>, index: usize) -> Result<(), Reason> {
-    let call = batch.call();
+/// It may be free, or freed and used again, until it is referenced.
+fn take_device_page(batch: &mut Batch<'_>, index: usize) -> (usize, Result<(), Reason>) {
     let word = batch.word(index);
     if !word.has(VALID) {
-        return Err(Reason::Nothing);
+        return (1, Err(Reason::Nothing));
     }
-    let held = HeldFolio::of_device_pfn(word.pfn()).ok_or(Reason::NotMapped)?;
+    let Some(held) = HeldFolio::of_device_pfn(word.pfn()) else {
+        return (1, Err(Reason::NotMapped));
+    };
+    let pfns = held.folio().pfns();
+    let whole = batch.has_pfns(index, pfns.clone());
+    let result = take_device_folio(batch, index, held, whole);
+    (if whole { pfns.len() } else { 1 }, result)
+}
+
+fn take_device_folio(
+    batch: &mut Batch<'_>,
+    index: usize,
+    held: HeldFolio,
+    whole: bool,
+) -> Result<(), Reason> {
+    let call = batch.call();
 
     if call.policy.owner().is_null() || held.folio().owner() != call.policy.owner() {
         return Err(Reason::Foreign);
     }
+    let order = held.folio().order();
     let locked = held.try_lock().ok_or(Reason::Locked)?;
+    // Until here it could be split.
+    if locked.folio().order() != order {
+        return Err(Reason::Raced);
+    }
     if !locked.folio().is_mapped() {
         if locked.folio().is_anon() {
             // Unmapped, but not free: a batch of pages to be munlocked may have it.
@@ -184,17 +264,17 @@ fn take_device_page(batch: &mut Batch<'_>, index: usize) -> Result<(), Reason> {
         return Err(Reason::NotMapped);
     }
     call.policy.takes(locked.folio())?;
-    if locked.folio().is_large() {
-        large::may_split(call, locked.folio())?;
-        call.ask_for_split();
-        return Err(call.split_failure());
+    if large::must_split(call, locked.folio(), whole) {
+        large::may_split(locked.folio())?;
+        return ask_for_split(call);
     }
     let anon_vma = AnonVma::of(locked.folio()).ok_or(Reason::NotMapped)?;
     batch.push(Slot::device(locked, index, anon_vma));
     Ok(())
 }
 
-/// Splits the large folios of a window, one at a time, while no other folio is locked.
+/// Splits the large folios of a window that cannot move whole, one at a time, while no other folio
+/// is locked.
 pub(crate) fn split(mut batch: Batch<'_>) {
     match batch.place() {
         Place::Vma(window) => split_window(&mut batch, &window),
@@ -204,21 +284,30 @@ pub(crate) fn split(mut batch: Batch<'_>) {
 
 fn split_device_pages(batch: &Batch<'_>, pages: usize) {
     let call = batch.call();
-    let mut whole = 0..0;
+    let mut done = 0..0;
 
-    for word in (0..pages).map(|index| batch.word(index)) {
-        if !word.has(VALID) || whole.contains(&word.pfn()) {
+    for index in 0..pages {
+        let word = batch.word(index);
+        if !word.has(VALID) || done.contains(&word.pfn()) || !batch.is_wanted(index) {
             continue;
         }
-        let large = HeldFolio::of_device_pfn(word.pfn())
-            .filter(|held| held.folio().is_large() && large::may_split(call, held.folio()).is_ok());
-        if let Some(held) = large {
-            let pfns = held.folio().pfns();
-            if !split_one(call, Large::Held(held)) {
-                whole = pfns;
-            }
+        let Some(held) = HeldFolio::of_device_pfn(word.pfn()) else {
+            continue;
+        };
+        let pfns = held.folio().pfns();
+        let whole = batch.has_pfns(index, pfns.clone());
+        if is_to_be_split(call, held.folio(), whole) {
+            split_one(call, Large::Held(held));
         }
+        done = pfns;
     }
+}
+
+/// Whether a folio, which nothing keeps from changing, is one for the split pass.
+fn is_to_be_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
+    call.policy.takes(folio).is_ok()
+        && large::must_split(call, folio, whole)
+        && large::may_split(folio).is_ok()
 }
 
 fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
@@ -228,11 +317,11 @@ fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
     while index < window.pages() {
         match look_up(window) {
             Level::Hole => return,
-            Level::Leaf(pmd) => match large::find(call, pmd) {
-                Found::Changed => {}
-                Found::Other(_) => return,
-                Found::ZeroPage => large::split_zero_page(pmd),
-                Found::Folio(large) => {
+            Level::Leaf(pmd) => match LockedPmd::lock(batch, pmd).map(find_huge) {
+                None | Some(Found::Changed) => {}
+                Some(Found::Other) => return,
+                Some(Found::ZeroPage) => large::split_zero_page(pmd),
+                Some(Found::Folio(large)) => {
                     if !split_one(call, large) {
                         return;
                     }
@@ -252,18 +341,46 @@ fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
     }
 }
 
-/// The next large folio that the call takes, from a page on.
+/// What the split pass finds in place of a page table.
+enum Found {
+    Changed,
+    ZeroPage,
+    Folio(Large),
+    Other,
+}
+
+fn find_huge(mut lock: LockedPmd<'_, '_>) -> Found {
+    let call = lock.call();
+
+    match lock.entry() {
+        HugeEntry::Changed => Found::Changed,
+        HugeEntry::ZeroPage => Found::ZeroPage,
+        HugeEntry::Page(page) if is_to_be_split(call, page.folio(), page.is_whole()) => {
+            Found::Folio(Large::new(call, page.folio()))
+        }
+        HugeEntry::Page(_) | HugeEntry::Other(_) => Found::Other,
+    }
+}
+
+/// The next large folio that is to be split, from a page on.
 fn next_large(mut table: PteTable<'_, '_>, from: usize) -> Option<(usize, Large)> {
     let call = table.call();
+    let mut index = from;
 
-    (from..table.window().pages()).find_map(|index| match table.entry(index) {
-        Entry::Page(page)
-            if page.folio().is_large() && large::may_split(call, page.folio()).is_ok() =>
-        {
-            Some((index, Large::new(call, page.folio())))
+    while index < table.window().pages() {
+        let is_wanted = table.is_wanted(index);
+        let entry = table.entry(index);
+        let pages = entry.pages();
+        match entry {
+            Entry::Page(page)
+                if is_wanted && is_to_be_split(call, page.folio(), page.is_whole()) =>
+            {
+                return Some((index, Large::new(call, page.folio())));
+            }
+            _ => index += pages,
         }
-        _ => None,
-    })
+    }
+    None
 }
 
 fn split_one(call: &Call, large: Large) -> bool {

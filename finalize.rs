@@ -16,11 +16,20 @@ use crate::mm::{
         MigrateOps,
         Place, //
     },
+    huge::{
+        self,
+        HugeEntry,
+        LockedPmd,
+        SpareTable, //
+    },
+    large,
     notifier::Bracket,
     page_table::{
         look_up,
-        make_levels,
+        make_entry,
+        make_table,
         Level,
+        PmdSlot,
         PteTable, //
     },
     rmap,
@@ -80,27 +89,66 @@ pub(crate) fn settle(Told(mut batch): Told<'_>) {
 
 /// Maps the driver's pages where there were holes, under one page-table lock.
 fn fill_holes(batch: &mut Batch<'_>, window: &Window<'_>) {
-    if batch.find(0, State::GivenHole).is_none() {
+    let Some(number) = batch.find(0, State::GivenHole) else {
         return;
-    }
+    };
     let _bracket = Bracket::open(window, batch.call().policy.owner());
-    if let Err(reason) = prepare_holes(batch, window) {
-        return fail_holes(batch, reason);
+    let filled = if batch.order(number) == huge::ORDER {
+        fill_entry(batch, window, number)
+    } else {
+        fill_table(batch, window)
+    };
+    if let Err(reason) = filled {
+        fail_holes(batch, reason);
     }
-    if let Level::Table(pmd) = look_up(window) {
-        if let Some(table) = PteTable::lock(batch, pmd) {
-            return fill_table(table);
-        }
-    }
-    fail_holes(batch, Reason::Raced);
 }
 
-/// Does all of the filling that may sleep.
-fn prepare_holes(batch: &mut Batch<'_>, window: &Window<'_>) -> Result<(), Reason> {
-    make_levels(window).map_err(|error| match error {
+/// Maps a folio that is as large as the window in its one entry.
+fn fill_entry(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+    let pmd = make_entry(window).map_err(no_level)?;
+    let spare = SpareTable::new(*window).map_err(no_level)?;
+    charge_holes(batch, window)?;
+
+    let filled = LockedPmd::lock(batch, pmd)
+        .is_some_and(|mut lock| window.range().is_stable() && lock.fill_slot(number, spare));
+    if filled {
+        Ok(())
+    } else {
+        Err(Reason::Raced)
+    }
+}
+
+/// Maps smaller folios in a page table, where the holes are still there.
+fn fill_table(batch: &mut Batch<'_>, window: &Window<'_>) -> Result<(), Reason> {
+    make_table(window).map_err(no_level)?;
+    charge_holes(batch, window)?;
+    loop {
+        match look_up(window) {
+            Level::Table(pmd) => {
+                let table = PteTable::lock(batch, pmd).ok_or(Reason::Raced)?;
+                fill_under(table);
+                return Ok(());
+            }
+            // The huge zero page was offered, but the driver had nothing as large.
+            Level::Leaf(pmd) if is_zero_page(batch, pmd) => large::split_zero_page(pmd),
+            Level::Leaf(_) | Level::Hole => return Err(Reason::Raced),
+        }
+    }
+}
+
+fn is_zero_page(batch: &mut Batch<'_>, pmd: PmdSlot<'_>) -> bool {
+    LockedPmd::lock(batch, pmd).is_some_and(|mut lock| matches!(lock.entry(), HugeEntry::ZeroPage))
+}
+
+fn no_level(error: Error) -> Reason {
+    match error {
         ENOMEM => Reason::NoMemory,
         _ => Reason::Raced,
-    })?;
+    }
+}
+
+/// Does what else of the filling may sleep.
+fn charge_holes(batch: &mut Batch<'_>, window: &Window<'_>) -> Result<(), Reason> {
     rmap::prepare(window).map_err(|_| Reason::NoMemory)?;
 
     let mut from = 0;
@@ -119,8 +167,7 @@ fn fail_holes(batch: &mut Batch<'_>, reason: Reason) {
     }
 }
 
-/// Fills the holes that are still there.
-fn fill_table(mut table: PteTable<'_, '_>) {
+fn fill_under(mut table: PteTable<'_, '_>) {
     let stable = table.window().range().is_stable();
 
     // Where the zero page is mapped, every processor must have forgotten it before one of them

@@ -132,7 +132,7 @@ fn migrate_window<'a>(
             None => break,
             Some(Retry::Drain) if call.fault.is_some() => lru::drain_local(),
             Some(Retry::Drain) => lru::drain_all(),
-            Some(Retry::Split) => {
+            Some(Retry::Split | Retry::Smaller) => {
                 let batch = Batch::new(call, place, scratch.lend(offset, pages));
                 timed(Stage::Split, || collect::split(batch));
             }
@@ -199,8 +199,10 @@ fn migrate_device(
     stats::count(Counter::Calls, 1);
     let mut first = 0;
     loop {
-        let pages = scratch.window_pages().min(total - first);
+        let mut pages = scratch.window_pages().min(total - first);
         if let Some(pfn) = first_pfn {
+            // No large folio lies across the end of a window, so that all of them move whole.
+            pages = pages.min(scratch.window_pages() - (pfn + first) % scratch.window_pages());
             let words = scratch.lend(first, pages).words;
             for (index, word) in words.iter().enumerate() {
                 word.set(PfnWord::offer(pfn + first + index, 0));

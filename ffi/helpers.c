@@ -153,6 +153,136 @@ __helper int hmm_raw_pte_alloc(struct mm_struct *mm, pmd_t *pmd)
 	return pte_alloc(mm, pmd);
 }
 
+/* The entry above a page table, where it maps a large folio by itself. */
+
+__helper bool hmm_raw_pmd_write(pmd_t pmd)
+{
+	return pmd_write(pmd);
+}
+
+__helper bool hmm_raw_pmd_uffd(pmd_t pmd)
+{
+	return pmd_uffd(pmd);
+}
+
+__helper bool hmm_raw_pmd_swp_soft_dirty(pmd_t pmd)
+{
+	return pmd_swp_soft_dirty(pmd);
+}
+
+__helper bool hmm_raw_pmd_swp_uffd(pmd_t pmd)
+{
+	return pmd_swp_uffd(pmd);
+}
+
+__helper pmd_t hmm_raw_pmd_swp_mksoft_dirty(pmd_t pmd)
+{
+	return pmd_swp_mksoft_dirty(pmd);
+}
+
+__helper pmd_t hmm_raw_pmd_swp_mkuffd(pmd_t pmd)
+{
+	return pmd_swp_mkuffd(pmd);
+}
+
+__helper pmd_t hmm_raw_folio_mk_pmd(struct folio *folio,
+				    struct vm_area_struct *vma)
+{
+	return folio_mk_pmd(folio, READ_ONCE(vma->vm_page_prot));
+}
+
+__helper pmd_t hmm_raw_pmd_mkold(pmd_t pmd)
+{
+	return pmd_mkold(pmd);
+}
+
+__helper pmd_t hmm_raw_pmd_mkdirty(pmd_t pmd)
+{
+	return pmd_mkdirty(pmd);
+}
+
+__helper pmd_t hmm_raw_pmd_mksoft_dirty(pmd_t pmd)
+{
+	return pmd_mksoft_dirty(pmd);
+}
+
+__helper pmd_t hmm_raw_pmd_clear_soft_dirty(pmd_t pmd)
+{
+	return pmd_clear_soft_dirty(pmd);
+}
+
+__helper pmd_t hmm_raw_pmd_mkwrite(pmd_t pmd, struct vm_area_struct *vma)
+{
+	return pmd_mkwrite(pmd, vma);
+}
+
+__helper pmd_t hmm_raw_pmd_mkuffd(pmd_t pmd)
+{
+	return pmd_mkuffd(pmd);
+}
+
+__helper pmd_t hmm_raw_pmd_mknone_protection(pmd_t pmd)
+{
+	return pmd_modify(pmd, PAGE_NONE);
+}
+
+__helper pmd_t hmm_raw_softleaf_to_pmd(softleaf_t leaf)
+{
+	return softleaf_to_pmd(leaf);
+}
+
+__helper void hmm_raw_set_pmd_at(struct mm_struct *mm, unsigned long addr,
+				 pmd_t *pmd, pmd_t value)
+{
+	set_pmd_at(mm, addr, pmd, value);
+}
+
+__helper void hmm_raw_update_mmu_cache_pmd(struct vm_area_struct *vma,
+					   unsigned long addr, pmd_t *pmd)
+{
+	update_mmu_cache_pmd(vma, addr, pmd);
+}
+
+__helper void hmm_raw_pmdp_invalidate(struct vm_area_struct *vma,
+				      unsigned long addr, pmd_t *pmd)
+{
+	pmdp_invalidate(vma, addr, pmd);
+}
+
+__helper int hmm_raw_set_pmd_migration_entry(struct vm_area_struct *vma,
+					     unsigned long addr, pmd_t *pmd,
+					     spinlock_t *ptl,
+					     struct folio *folio)
+{
+	return set_pmd_migration_entry(&(struct page_vma_mapped_walk) {
+		.vma = vma,
+		.address = addr,
+		.pmd = pmd,
+		.ptl = ptl,
+	}, &folio->page);
+}
+
+__helper pgtable_t hmm_raw_pte_alloc_one(struct mm_struct *mm)
+{
+	return pte_alloc_one(mm);
+}
+
+__helper void hmm_raw_pte_free(struct mm_struct *mm, pgtable_t table)
+{
+	pte_free(mm, table);
+}
+
+__helper void hmm_raw_pgtable_deposit(struct mm_struct *mm, pmd_t *pmd,
+				      pgtable_t table)
+{
+	pgtable_trans_huge_deposit(mm, pmd, table);
+}
+
+__helper void hmm_raw_mm_inc_nr_ptes(struct mm_struct *mm)
+{
+	mm_inc_nr_ptes(mm);
+}
+
 /* A page table and its entries. */
 
 __helper pte_t *hmm_raw_pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmd,
@@ -445,6 +575,11 @@ __helper unsigned long hmm_raw_folio_pfn(struct folio *folio)
 	return folio_pfn(folio);
 }
 
+__helper unsigned long hmm_raw_page_to_pfn(struct page *page)
+{
+	return page_to_pfn(page);
+}
+
 __helper struct folio *hmm_raw_page_folio(struct page *page)
 {
 	return page_folio(page);
@@ -458,6 +593,21 @@ __helper struct page *hmm_raw_folio_page(struct folio *folio, unsigned long n)
 __helper unsigned long hmm_raw_folio_nr_pages(struct folio *folio)
 {
 	return folio_nr_pages(folio);
+}
+
+__helper unsigned int hmm_raw_folio_order(struct folio *folio)
+{
+	return folio_order(folio);
+}
+
+__helper bool hmm_raw_folio_test_large_rmappable(struct folio *folio)
+{
+	return folio_test_large_rmappable(folio);
+}
+
+__helper bool hmm_raw_folio_contain_hwpoisoned_page(struct folio *folio)
+{
+	return folio_contain_hwpoisoned_page(folio);
 }
 
 __helper int hmm_raw_folio_ref_count(struct folio *folio)
@@ -513,6 +663,11 @@ __helper bool hmm_raw_page_hwpoison(struct page *page)
 __helper bool hmm_raw_page_anon_exclusive(struct page *page)
 {
 	return PageAnonExclusive(page);
+}
+
+__helper void hmm_raw_set_page_anon_exclusive(struct page *page)
+{
+	SetPageAnonExclusive(page);
 }
 
 __helper bool hmm_raw_folio_test_anon(struct folio *folio)
@@ -595,6 +750,11 @@ __helper bool hmm_raw_folio_try_get(struct folio *folio)
 	return folio_try_get(folio);
 }
 
+__helper void hmm_raw_folio_ref_sub(struct folio *folio, int nr)
+{
+	folio_ref_sub(folio, nr);
+}
+
 __helper void hmm_raw_folio_put(struct folio *folio)
 {
 	folio_put(folio);
@@ -620,6 +780,11 @@ __helper int hmm_raw_split_huge_page(struct page *page)
 	return split_huge_page_to_list_to_order(page, NULL, 0);
 }
 
+__helper void hmm_raw_deferred_split_folio(struct folio *folio)
+{
+	deferred_split_folio(folio, false);
+}
+
 __helper int hmm_raw_folio_migrate_mapping(struct folio *dst,
 					   struct folio *src)
 {
@@ -639,11 +804,22 @@ __helper int hmm_raw_folio_try_share_anon_rmap_pte(struct folio *folio,
 	return folio_try_share_anon_rmap_pte(folio, page);
 }
 
-__helper void hmm_raw_folio_remove_rmap_pte(struct folio *folio,
-					    struct page *page,
-					    struct vm_area_struct *vma)
+__helper void hmm_raw_folio_remove_rmap_ptes(struct folio *folio,
+					     struct page *page,
+					     unsigned long nr_pages,
+					     struct vm_area_struct *vma)
 {
-	folio_remove_rmap_pte(folio, page, vma);
+	folio_remove_rmap_ptes(folio, page, nr_pages, vma);
+}
+
+__helper void hmm_raw_folio_add_anon_rmap_pmd(struct folio *folio,
+					      struct page *page,
+					      struct vm_area_struct *vma,
+					      unsigned long addr,
+					      bool exclusive)
+{
+	folio_add_anon_rmap_pmd(folio, page, vma, addr,
+				exclusive ? RMAP_EXCLUSIVE : RMAP_NONE);
 }
 
 __helper void hmm_raw_folio_add_anon_rmap_pte(struct folio *folio,
@@ -752,6 +928,11 @@ __helper bool hmm_raw_vma_is_secretmem(struct vm_area_struct *vma)
 __helper bool hmm_raw_vma_is_anonymous(struct vm_area_struct *vma)
 {
 	return vma_is_anonymous(vma);
+}
+
+__helper bool hmm_raw_vma_has_no_huge_pages(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_NOHUGEPAGE;
 }
 
 __helper bool hmm_raw_vma_is_mlocked(struct vm_area_struct *vma)

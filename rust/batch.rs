@@ -25,13 +25,17 @@ use super::{
         Outcome,
         PfnWord,
         Reason,
-        FAULT, //
+        FAULT,
+        VALID, //
     },
 };
 use core::{
     cell::Cell,
     mem::MaybeUninit, //
 };
+
+/// The errno with which a driver asks for the pages of a large source by themselves.
+const TOO_BIG: i32 = kernel::bindings::E2BIG as i32;
 
 /// Which slots a step of settling is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,7 +101,9 @@ pub(crate) struct Batch<'s> {
 impl<'s> Batch<'s> {
     /// A batch without slots.
     pub(crate) fn new(call: &'s Call, place: Place<'s>, lent: Lent<'s>) -> Self {
-        lent.outcomes.fill(Outcome::Left(Reason::Nothing));
+        if !call.is_again() {
+            lent.outcomes.fill(Outcome::Left(Reason::Nothing));
+        }
         Self {
             call,
             place,
@@ -149,13 +155,31 @@ impl<'s> Batch<'s> {
         }
     }
 
-    /// Adds a hole.
-    pub(crate) fn push_hole(&mut self, index: usize) {
+    /// Adds a hole of `1 << order` pages.
+    pub(crate) fn push_hole(&mut self, index: usize, order: u32) {
         let fault = match self.place {
-            Place::Vma(window) => self.call.is_fault_at(window.addr(index)),
+            Place::Vma(window) => {
+                let addrs = window.addr(index)..window.addr(index + (1 << order));
+                self.call.is_fault_in(addrs)
+            }
             Place::Device { .. } => false,
         };
-        self.push(Slot::hole(index, if fault { FAULT } else { 0 }));
+        self.push(Slot::hole(index, order, if fault { FAULT } else { 0 }));
+    }
+
+    /// Whether a page is one for this round: all are, until what is left of large folios is taken
+    /// up again.
+    pub(crate) fn is_wanted(&self, index: usize) -> bool {
+        !self.call.is_again() || self.outcomes.get(index) == Some(&Outcome::Left(Reason::Partial))
+    }
+
+    /// Whether the caller's words from a page on name these frames, one after the other.
+    pub(crate) fn has_pfns(&self, index: usize, mut pfns: core::ops::Range<usize>) -> bool {
+        let first = pfns.start;
+        pfns.all(|pfn| {
+            let word = self.word(index + pfn - first);
+            word.has(VALID) && word.pfn() == pfn
+        })
     }
 
     fn note(&mut self, pages: core::ops::Range<usize>, outcome: Outcome) {
@@ -164,9 +188,9 @@ impl<'s> Batch<'s> {
         }
     }
 
-    /// Notes why a page stays.
-    pub(crate) fn leave(&mut self, index: usize, reason: Reason) {
-        self.note(index..index + 1, Outcome::Left(reason));
+    /// Notes why pages stay.
+    pub(crate) fn leave(&mut self, pages: core::ops::Range<usize>, reason: Reason) {
+        self.note(pages, Outcome::Left(reason));
     }
 
     /// Notes why all pages stay.
@@ -235,26 +259,110 @@ impl<'s> Batch<'s> {
     /// `commit` is given the slots in order. A page that is given twice is known the second time:
     /// by its mapping, or by the mark of the slot that has it.
     pub(crate) fn take_answers(&mut self, mut commit: impl FnMut(&mut Slot) -> Result<(), Reason>) {
-        for number in 0..self.len() {
-            let index = match self.slots.as_slice().get(number) {
-                Some(slot) if slot.is_offered() => slot.index(),
-                _ => continue,
-            };
-            let (errno, result) = match self.word(index).answer() {
-                Answer::Declined(errno) => (errno, Err(Reason::Declined)),
-                Answer::Given(word) => (
-                    None,
-                    self.accept(number, word).and_then(|()| {
-                        self.slot_mut(number)
-                            .map_or(Err(Reason::Declined), &mut commit)
-                    }),
-                ),
-            };
-            if let Err(reason) = result {
-                self.note_driver_error(number, reason, errno);
-                self.fail(number, reason);
-            }
+        let mut number = 0;
+
+        // A hole that is filled in parts adds slots behind those that there are.
+        while number < self.len() {
+            self.take_answer(number, &mut commit);
+            number += 1;
         }
+    }
+
+    fn take_answer(
+        &mut self,
+        number: usize,
+        commit: &mut impl FnMut(&mut Slot) -> Result<(), Reason>,
+    ) {
+        let slot = match self.slots.as_slice().get(number) {
+            Some(slot) if slot.is_offered() => slot,
+            _ => return,
+        };
+        let (index, order, is_hole) = (slot.index(), slot.order(), slot.src().is_none());
+        let (errno, result) = match self.word(index).answer() {
+            Answer::Declined(Some(TOO_BIG)) if order > 0 && !is_hole => {
+                self.call.ask_for_smaller();
+                (None, Err(Reason::Partial))
+            }
+            Answer::Declined(errno) => (errno, Err(Reason::Declined)),
+            Answer::Given(word) if is_hole => {
+                let order = self.cut_hole(number, word.order());
+                (None, self.accept(number, word, order))
+            }
+            Answer::Given(word) if destination::is_smaller(word, order) => {
+                self.take_smaller(number);
+                (None, Err(Reason::Partial))
+            }
+            Answer::Given(word) => (None, self.accept(number, word, order)),
+        };
+        let result =
+            result.and_then(|()| self.slot_mut(number).map_or(Err(Reason::Declined), commit));
+        if let Err(reason) = result {
+            self.note_driver_error(number, reason, errno);
+            self.fail(number, reason);
+        }
+    }
+
+    /// Makes a hole as small as the first destination for it; the rest becomes holes of one page,
+    /// or of the order of the next destination. Says the order that the hole has now.
+    fn cut_hole(&mut self, number: usize, order: u32) -> u32 {
+        let Some(slot) = self.slot_mut(number) else {
+            return 0;
+        };
+        if slot.order() <= order {
+            return slot.order();
+        }
+        let rest = slot.index() + (1 << order)..slot.pages().end;
+        slot.shrink_hole(order);
+        let mut index = rest.start;
+        while index < rest.end {
+            let order = self.fitting_order(index, rest.end);
+            self.push_hole(index, order);
+            index += 1 << order;
+        }
+        order
+    }
+
+    /// The order of the driver's word for a page, if a hole of that order fits.
+    fn fitting_order(&self, index: usize, end: usize) -> u32 {
+        match self.word(index).answer() {
+            Answer::Given(word) => {
+                let pages = 1 << word.order();
+                let fits = index % pages == 0 && index + pages <= end;
+                if fits {
+                    word.order()
+                } else {
+                    0
+                }
+            }
+            Answer::Declined(_) => 0,
+        }
+    }
+
+    /// Takes over the destinations for a source that are smaller than it. They are given back; the
+    /// source is to be split, and its pages are offered again.
+    fn take_smaller(&mut self, number: usize) {
+        let Some(pages) = self.slot_mut(number).map(|slot| slot.pages()) else {
+            return;
+        };
+        let mut index = pages.start;
+        while index < pages.end {
+            let Answer::Given(word) = self.word(index).answer() else {
+                index += 1;
+                continue;
+            };
+            let mut taker = number;
+            if index != pages.start {
+                taker = self.len();
+                self.push(Slot::unused(index));
+            }
+            // Good or not, nothing is moved to it.
+            let _ = self.accept(taker, word, word.order());
+            if let Some(slot) = self.slot_mut(taker) {
+                slot.set_failed();
+            }
+            index += 1 << word.order();
+        }
+        self.call.ask_for_smaller();
     }
 
     /// Notes an error of the driver's that the process must learn of: its CPU waits for a page of
@@ -269,11 +377,11 @@ impl<'s> Batch<'s> {
         }
     }
 
-    /// Checks a destination, and takes it over as far as it is one.
-    fn accept(&mut self, number: usize, word: PfnWord) -> Result<(), Reason> {
+    /// Checks a destination, which is to be of an order, and takes it over as far as it is one.
+    fn accept(&mut self, number: usize, word: PfnWord, order: u32) -> Result<(), Reason> {
         let slot = self.slots.as_slice().get(number);
         let src = slot.and_then(Slot::src).map(|src| src.pfn());
-        let verdict = destination::check(word, src, &self.call.policy, |dst| self.has(dst));
+        let verdict = destination::check(word, src, order, &self.call.policy, |dst| self.has(dst));
         let slot = self.slot_mut(number).ok_or(Reason::BadDestination)?;
         let (dst, result) = match verdict {
             Verdict::Good(dst) => (dst, Ok(())),
@@ -300,6 +408,11 @@ impl<'s> Batch<'s> {
         slot.set_failed();
         let pages = slot.pages();
         self.note(pages, Outcome::Left(reason));
+    }
+
+    /// The order of a slot.
+    pub(crate) fn order(&self, number: usize) -> u32 {
+        self.slots.as_slice().get(number).map_or(0, Slot::order)
     }
 
     /// Charges the page for a hole to the process.
@@ -341,6 +454,24 @@ impl<'s> Batch<'s> {
             }
         }
         driver.finalize_and_map(&self.place, self.words);
+        self.name_again();
+    }
+
+    /// Writes the frame numbers of what is taken up again, which only its slots have by now.
+    fn name_again(&self) {
+        if !matches!(self.place, Place::Device { .. }) {
+            return;
+        }
+        for slot in self.slots.as_slice() {
+            let pages = slot.pages();
+            let left = self.outcomes.get(pages.start) == Some(&Outcome::Left(Reason::Partial));
+            let Some(src) = slot.src().filter(|_| left) else {
+                continue;
+            };
+            for (pfn, word) in src.pfns().zip(self.words.get(pages).unwrap_or_default()) {
+                word.set(PfnWord::offer(pfn, 0));
+            }
+        }
     }
 }
 

@@ -71,6 +71,11 @@ impl Policy {
         self.has(raw::hmm_migrate_flags_HMM_MIGRATE_TO_SYSTEM)
     }
 
+    /// Whether the driver understands words with an order.
+    pub(crate) fn large(&self) -> bool {
+        self.has(raw::hmm_migrate_flags_HMM_MIGRATE_LARGE)
+    }
+
     /// Whether a mapped folio is of a kind that the call takes.
     ///
     /// What cannot go to the destination is refused here, before anything is unmapped.
@@ -143,8 +148,12 @@ impl Fault {
 pub(crate) enum Retry {
     /// A per-CPU batch may hold the reference that is in the way.
     Drain,
-    /// A large folio is in it, which must be split while no other folio is locked.
+    /// A large folio is in it that cannot move whole; it must be split while no other folio is
+    /// locked.
     Split,
+    /// The driver has had no destination as large as a source: what is left as
+    /// [`Reason::Partial`] is to be split, and offered page by page.
+    Smaller,
 }
 
 /// One call of a driver.
@@ -154,6 +163,7 @@ pub(crate) struct Call {
     retry: Cell<Option<Retry>>,
     may_drain: Cell<bool>,
     may_split: Cell<bool>,
+    again: Cell<bool>,
     split_failure: Cell<Reason>,
     fault_error: Cell<Option<i32>>,
 }
@@ -167,6 +177,7 @@ impl Call {
             retry: Cell::new(None),
             may_drain: Cell::new(true),
             may_split: Cell::new(true),
+            again: Cell::new(false),
             split_failure: Cell::new(Reason::Partial),
             fault_error: Cell::new(None),
         }
@@ -175,12 +186,19 @@ impl Call {
     /// Begins a window, whose large folios may be split once.
     pub(crate) fn begin_window(&self) {
         self.may_split.set(true);
+        self.again.set(false);
         self.split_failure.set(Reason::Partial);
     }
 
-    /// Asks for a drain of all per-CPU batches; false if this call has had one.
+    /// Whether the window is worked through again for what is left as [`Reason::Partial`].
+    pub(crate) fn is_again(&self) -> bool {
+        self.again.get()
+    }
+
+    /// Asks for a drain of all per-CPU batches; false if this call has had one, or the driver has
+    /// seen the window.
     pub(crate) fn ask_for_drain(&self) -> bool {
-        let granted = self.may_drain.get();
+        let granted = self.may_drain.get() && !self.again.get();
         if granted {
             self.retry.set(Some(Retry::Drain));
         }
@@ -194,6 +212,13 @@ impl Call {
             self.retry.set(Some(Retry::Split));
         }
         granted
+    }
+
+    /// Asks for another go at the window for what is left as [`Reason::Partial`], in pages.
+    pub(crate) fn ask_for_smaller(&self) {
+        if !self.again.get() {
+            self.retry.set(Some(Retry::Smaller));
+        }
     }
 
     /// Notes why a large folio of the window could not be split.
@@ -217,6 +242,10 @@ impl Call {
         match retry {
             Some(Retry::Drain) => self.may_drain.set(false),
             Some(Retry::Split) => self.may_split.set(false),
+            Some(Retry::Smaller) => {
+                self.may_split.set(false);
+                self.again.set(true);
+            }
             None => {}
         }
         retry
@@ -229,9 +258,10 @@ impl Call {
             .is_some_and(|fault| fault.folio() == folio)
     }
 
-    /// Whether the CPU waits for the page at `addr`.
-    pub(crate) fn is_fault_at(&self, addr: usize) -> bool {
-        self.fault.as_ref().is_some_and(|fault| fault.addr == addr)
+    /// Whether the CPU waits for a page that is one of `addrs`.
+    pub(crate) fn is_fault_in(&self, addrs: core::ops::Range<usize>) -> bool {
+        let fault = self.fault.as_ref();
+        fault.is_some_and(|fault| addrs.contains(&fault.addr))
     }
 
     /// Notes that the driver left the page that the CPU waits for; 0 if it did not say why.

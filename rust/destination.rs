@@ -28,12 +28,31 @@ pub(crate) enum Verdict {
     Ignore,
 }
 
-/// Checks one destination, for the source with the frame number `src` or for a hole.
+/// Whether a driver's word says that it has nothing as large as the source, of that order.
+///
+/// The core cannot split large device-coherent folios, so none is made: they count as too small.
+pub(crate) fn is_smaller(word: PfnWord, order: u32) -> bool {
+    word.order() < order || (order > 0 && is_coherent(word))
+}
+
+fn is_coherent(word: PfnWord) -> bool {
+    // SAFETY: A function of the number alone.
+    if !word.has(VALID) || !unsafe { raw::pfn_valid(word.pfn()) } {
+        return false;
+    }
+    // SAFETY: The frame has a `struct page`.
+    let page = unsafe { raw::pfn_to_page(word.pfn()) };
+    // SAFETY: As in `check`: reads only.
+    unsafe { Folio::of_page(page) }.is_device_coherent()
+}
+
+/// Checks one destination, for a hole, or for the source with the frame number `src`, of an order.
 ///
 /// `taken` tells whether a fresh folio is another slot's already.
 pub(crate) fn check(
     word: PfnWord,
     src: Option<usize>,
+    order: u32,
     policy: &Policy,
     taken: impl Fn(Folio<'_>) -> bool,
 ) -> Verdict {
@@ -78,10 +97,14 @@ pub(crate) fn check(
     // Locked, mapped nowhere and in nobody's hands: from here on it is ours to give back.
     let rule = if !word.has(LOCKED) {
         "its word has no LOCKED"
-    } else if word.order() != 0 {
+    } else if word.order() != order {
         "its order is not that of the source"
-    } else if folio.is_large() {
-        "it is part of a larger folio"
+    } else if folio.order() != order || folio.pfn() != pfn {
+        "it is part of a larger folio, or is none of its order"
+    } else if order > 1 && !folio.is_rmappable() {
+        "it is a large page that cannot be mapped in parts"
+    } else if order == 1 || (order > 0 && folio.is_device_coherent()) {
+        "there are no such large folios of this memory"
     } else if folio.is_zone_device() && !folio.is_device_private() && !folio.is_device_coherent() {
         "it is a ZONE_DEVICE page of another type"
     } else if folio.is_zone_device() && policy.to_system() {

@@ -42,6 +42,16 @@ pub(crate) enum Entry<'t, 'b, 's> {
     Other(Reason),
 }
 
+impl Entry<'_, '_, '_> {
+    /// How many pages it is about: those of a folio that is mapped whole from here on, or one.
+    pub(crate) fn pages(&self) -> usize {
+        match self {
+            Entry::Page(page) if page.is_whole() => page.folio().pages(),
+            _ => 1,
+        }
+    }
+}
+
 impl<'b, 's> PteTable<'b, 's> {
     /// What the entry of a page is, by the page's number within the window.
     pub(crate) fn entry(&mut self, index: usize) -> Entry<'_, 'b, 's> {
@@ -54,13 +64,10 @@ impl<'b, 's> PteTable<'b, 's> {
         if migration_entry::pte_none(pte) {
             return Entry::Hole(HoleEntry { table: self, index });
         }
-        if !migration_entry::pte_present(pte) {
-            return match migration_entry::leaf(pte) {
+        if let Some(leaf) = migration_entry::stands_for(pte) {
+            return match leaf {
                 Leaf::Device(page) => self.page_entry(index, pte, page),
-                Leaf::Swap => Entry::Other(Reason::Swapped),
-                Leaf::Poison => Entry::Other(Reason::Poisoned),
-                Leaf::Migration(_) => Entry::Other(Reason::Locked),
-                Leaf::Other => Entry::Other(Reason::Kind),
+                other => Entry::Other(other.reason()),
             };
         }
         // SAFETY: A function of the value, which is present.
@@ -95,17 +102,16 @@ impl<'b, 's> PteTable<'b, 's> {
         })
     }
 
-    /// Maps what a slot is to map, if its migration entry is still there.
+    /// Maps what a slot is to map, where its migration entries are still there.
     ///
-    /// Whoever holds only the mmap lock for reading may have taken the entry away, or may have put
+    /// Whoever holds only the mmap lock for reading may have taken an entry away, or may have put
     /// something else in its place, and that stands.
     pub(super) fn remap_slot(&mut self, number: usize) {
-        let vma = self.window().range().vma();
         let Some(slot) = self.slot_mut(number).filter(|slot| slot.is_own()) else {
             return;
         };
         slot.release(held::OWN_ENTRY);
-        let index = slot.index();
+        let pages = slot.pages();
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
             return;
         };
@@ -114,27 +120,34 @@ impl<'b, 's> PteTable<'b, 's> {
         // cannot be before this table, which borrows the batch, is unlocked.
         let target = unsafe { Folio::from_raw(target.as_nonnull()) };
 
+        for (number, index) in pages.enumerate() {
+            self.remap_page(index, src_pfn + number, target, number);
+        }
+    }
+
+    /// Maps page `number` of `target` in the place of the migration entry for `src_pfn`.
+    fn remap_page(&self, index: usize, src_pfn: usize, target: Folio<'_>, number: usize) {
+        let vma = self.window().range().vma();
         let Some((ptep, addr)) = self.at(index) else {
             return;
         };
         // SAFETY: By the type invariants the lock of the table is held.
         let old = unsafe { raw::ptep_get(ptep) };
-        let not_present = !migration_entry::pte_none(old) && !migration_entry::pte_present(old);
-        if !not_present || migration_entry::leaf(old) != Leaf::Migration(src_pfn) {
+        if migration_entry::stands_for(old) != Some(Leaf::Migration(src_pfn)) {
             return;
         }
-        // SAFETY: `old` is a migration entry of this area, whose table is locked.
-        let thawed = unsafe { migration_entry::thaw(old, target, vma) };
+        // SAFETY: `old` is a migration entry of this area, whose table is locked; the target has
+        // as many pages as the source.
+        let thawed = unsafe { migration_entry::thaw(old, target, number, vma) };
         // The mapping's own reference: ours is kept until the folio is unlocked.
         target.get();
-        // SAFETY: A `Folio` is valid, and has at least one page.
-        let page = unsafe { raw::folio_page(target.as_ptr(), 0) };
+        let page = target.page(number);
         // SAFETY: The target is locked by us or the fault handler, and is mapped here at once.
         unsafe {
             raw::folio_add_anon_rmap_pte(target.as_ptr(), page, vma, addr, thawed.exclusive);
         }
         // SAFETY: The value maps the target, which has been counted and referenced for it.
-        unsafe { self.set(ptep, addr, thawed.pte) };
+        unsafe { self.set(ptep, addr, thawed.entry) };
     }
 
     /// Writes an entry that was not present.
@@ -152,11 +165,16 @@ impl<'b, 's> PteTable<'b, 's> {
         unsafe { raw::update_mmu_cache(range.vma(), addr, ptep) };
     }
 
-    /// Takes the zero page, if it is mapped, out of a slot's hole; false where there is no hole now.
+    /// Takes zero pages, where they are mapped, out of a slot's hole; false where there is no hole
+    /// now.
     pub(crate) fn clear_hole(&mut self, number: usize) -> bool {
-        let Some(index) = self.slot_mut(number).map(|slot| slot.index()) else {
+        let Some(mut pages) = self.slot_mut(number).map(|slot| slot.pages()) else {
             return false;
         };
+        pages.all(|index| self.clear_page(index))
+    }
+
+    fn clear_page(&mut self, index: usize) -> bool {
         if !matches!(self.entry(index), Entry::Hole(_)) {
             return false;
         }
@@ -178,6 +196,13 @@ impl<'b, 's> PteTable<'b, 's> {
         true
     }
 
+    fn is_empty(&self, index: usize) -> bool {
+        self.at(index).is_some_and(|(ptep, _)| {
+            // SAFETY: By the type invariants the lock of the table is held.
+            migration_entry::pte_none(unsafe { raw::ptep_get(ptep) })
+        })
+    }
+
     /// Maps the page of a slot where there was a hole; false where something is there now, or the
     /// page is not ready.
     pub(crate) fn fill_slot(&mut self, number: usize) -> bool {
@@ -185,31 +210,34 @@ impl<'b, 's> PteTable<'b, 's> {
         let Some(slot) = self.slot_mut(number).filter(|slot| slot.is_charged()) else {
             return false;
         };
-        let index = slot.index();
+        let pages = slot.pages();
         let Some(target) = slot.dst() else {
             return false;
         };
         // SAFETY: As in `remap_slot`.
         let target = unsafe { Folio::from_raw(target.as_nonnull()) };
-        let Some((ptep, addr)) = self.at(index) else {
-            return false;
-        };
-        // SAFETY: By the type invariants the lock of the table is held.
-        if !migration_entry::pte_none(unsafe { raw::ptep_get(ptep) }) {
+        if !pages.clone().all(|index| self.is_empty(index)) {
             return false;
         }
-        // SAFETY: The area is valid, and its table is locked.
-        let pte = unsafe { migration_entry::fill(target, range.is_writable(), range.vma()) };
-        target.get();
+        let addr = self.window().addr(pages.start);
         // SAFETY: The folio is fresh, charged and locked, and is mapped here at once.
         unsafe { raw::folio_add_new_anon_rmap(target.as_ptr(), range.vma(), addr) };
         if !target.is_zone_device() {
             // SAFETY: The folio is fresh, so it is on no list.
             unsafe { raw::folio_add_lru_vma(target.as_ptr(), range.vma()) };
         }
-        // SAFETY: The value maps the target, which has been counted and referenced for it.
-        unsafe { self.set(ptep, addr, pte) };
-        self.account_anon(1);
+        self.account_anon(pages.len());
+        for (number, index) in pages.enumerate() {
+            let Some((ptep, addr)) = self.at(index) else {
+                break;
+            };
+            let writable = range.is_writable();
+            // SAFETY: The area is valid, and its table is locked.
+            let pte = unsafe { migration_entry::fill(target, number, writable, range.vma()) };
+            target.get();
+            // SAFETY: The value maps the target, which has been counted and referenced for it.
+            unsafe { self.set(ptep, addr, pte) };
+        }
         if let Some(slot) = self.slot_mut(number) {
             slot.set_filled();
         }
@@ -251,20 +279,30 @@ impl<'t, 'b, 's> PageEntry<'t, 'b, 's> {
         unsafe { Folio::from_raw(self.folio) }
     }
 
-    /// Whether the page is broken.
-    pub(crate) fn is_poisoned(&self) -> bool {
-        // SAFETY: It is mapped here, which keeps it while the table is locked.
-        unsafe { raw::page_hwpoison(self.page) }
+    /// Whether the folio begins here, and all of it is mapped here, in order.
+    pub(crate) fn is_whole(&self) -> bool {
+        let folio = self.folio();
+        let present = migration_entry::pte_present(self.pte);
+
+        core::ptr::eq(self.page, folio.page(0))
+            && (1..folio.pages()).all(|number| {
+                self.table.at(self.index + number).is_some_and(|(ptep, _)| {
+                    // SAFETY: By the type invariants of `PteTable` its lock is held.
+                    let pte = unsafe { raw::ptep_get(ptep) };
+                    migration_entry::pte_present(pte) == present
+                        && migration_entry::page_pfn(pte) == Some(folio.pfn() + number)
+                })
+            })
     }
 
-    /// Takes the lock of a folio of one anonymous page.
+    /// Takes the lock of an anonymous folio that is whole.
     ///
     /// # Errors
     ///
     /// [`Reason::Locked`] where somebody else has it: it is never waited for. [`Reason::Partial`]
     /// and [`Reason::Kind`] for other folios.
     pub(crate) fn lock(self) -> Result<LockedEntry<'t, 'b, 's>, Reason> {
-        if self.folio().is_large() {
+        if !self.is_whole() {
             return Err(Reason::Partial);
         }
         if !self.folio().is_anon() {
@@ -282,18 +320,19 @@ impl<'t, 'b, 's> PageEntry<'t, 'b, 's> {
     }
 }
 
-/// A [`PageEntry`] whose folio, of one anonymous page, is locked.
+/// A [`PageEntry`] whose anonymous folio is locked, and is mapped whole from here on.
 ///
 /// # Invariants
 ///
-/// The lock is ours, and is given back by dropping; if `borrowed`, it is the fault handler's.
+/// The lock is ours, and is given back by dropping; if `borrowed`, it is the fault handler's. The
+/// folio's pages are mapped in the entries from this one on, which the table's lock keeps so.
 pub(crate) struct LockedEntry<'t, 'b, 's> {
     entry: PageEntry<'t, 'b, 's>,
     borrowed: bool,
 }
 
 impl LockedEntry<'_, '_, '_> {
-    /// The folio that the page is.
+    /// The folio that the page is part of.
     pub(crate) fn folio(&self) -> Folio<'_> {
         self.entry.folio()
     }
@@ -304,40 +343,77 @@ impl LockedEntry<'_, '_, '_> {
         unsafe { self.folio().free_swap() }
     }
 
-    /// Puts a migration entry in the place of this one, and the folio into the batch.
+    /// Puts migration entries in the place of this one, and of the others that map the folio, and
+    /// the folio into the batch.
     ///
-    /// The mapping's reference becomes the slot's.
+    /// The reference of one mapping becomes the slot's.
     ///
     /// # Errors
     ///
-    /// [`Reason::Pinned`] where the page is pinned; nothing has changed then.
-    pub(crate) fn freeze(self) -> Result<(), Reason> {
-        let PageEntry {
-            index, pte, page, ..
-        } = self.entry;
+    /// [`Reason::Pinned`] where the folio is pinned; its entries are as they were then.
+    pub(crate) fn freeze(mut self) -> Result<(), Reason> {
+        let pages = self.folio().pages();
         let window = self.entry.table.window();
-        let (mm, vma) = (window.range().mm(), window.range().vma());
-        let present = migration_entry::pte_present(pte);
-        let Some((ptep, addr)) = self.entry.table.at(index) else {
-            return Err(Reason::Raced);
-        };
+        let first = self.entry.index;
+        let mut flags = self.folio().word_flags() | WRITE;
+
         if self.entry.table.is_batch_full() {
             return Err(Reason::Raced);
         }
+        for number in 0..pages {
+            match self.freeze_page(number) {
+                Ok(true) => {}
+                Ok(false) => flags &= !WRITE,
+                Err(reason) => {
+                    (0..number).for_each(|number| self.thaw_page(number));
+                    return Err(reason);
+                }
+            }
+        }
+        if (self.entry.table.call()).is_fault_in(window.addr(first)..window.addr(first + pages)) {
+            flags |= FAULT;
+        }
+
+        let folio = self.entry.folio;
+        let vma = window.range().vma();
+        // SAFETY: The folio's pages were mapped here, and are no longer.
+        unsafe { raw::folio_remove_rmap_ptes(folio.as_ptr(), self.entry.page, pages, vma) };
+        let needless = if self.borrowed { pages } else { pages - 1 };
+        if needless > 0 {
+            // SAFETY: The mappings' references; the fault handler has one of its own, and
+            // otherwise one is left, for the slot.
+            unsafe { self.folio().put_some(needless) };
+        }
+        // SAFETY: Lock and a mapping's reference go to the slot, or are the fault handler's.
+        let slot = unsafe { Slot::source(folio, first, flags, held::OWN_ENTRY, self.borrowed) };
+        // The lock is the slot's now.
+        ManuallyDrop::new(self).entry.table.push(slot);
+        Ok(())
+    }
+
+    /// Puts a migration entry in the place of the one that maps a page of the folio, and says
+    /// whether that was writable.
+    fn freeze_page(&mut self, number: usize) -> Result<bool, Reason> {
+        let table = &mut *self.entry.table;
+        let (mm, vma) = (table.window().range().mm(), table.window().range().vma());
+        let Some((ptep, addr)) = table.at(self.entry.index + number) else {
+            return Err(Reason::Raced);
+        };
+        // SAFETY: By the type invariants the folio is valid.
+        let folio = unsafe { Folio::from_raw(self.entry.folio) };
+        let (page, pfn) = (folio.page(number), folio.pfn() + number);
+        let present = migration_entry::pte_present(self.entry.pte);
 
         if present {
             // SAFETY: The area is valid, and the entry is present.
-            let pfn = unsafe { raw::pte_pfn(pte) };
-            // SAFETY: As above.
             unsafe { raw::flush_cache_page(vma, addr, pfn) };
         }
         // The hardware may have set accessed and dirty bits since the entry was read.
         // SAFETY: By the type invariants of `PteTable` its lock is held.
         let old = unsafe { raw::ptep_get_and_clear(mm, addr, ptep) };
         if present {
-            self.entry.table.owe_flush(addr);
+            table.owe_flush(addr);
         }
-        let folio = self.entry.folio;
         // SAFETY: By the type invariants the page is valid, and anonymous.
         let exclusive = unsafe { raw::page_anon_exclusive(page) };
         // Clear first, then look for pins: a fast pin looks at the entry after it has pinned.
@@ -349,31 +425,32 @@ impl LockedEntry<'_, '_, '_> {
         }
         if present && migration_entry::pte_dirty(old) {
             // SAFETY: By the type invariants the folio is locked.
-            unsafe { self.folio().mark_dirty() };
+            unsafe { folio.mark_dirty() };
         }
-        let entry = migration_entry::freeze(old, self.folio().pfn(), exclusive);
+        let entry = migration_entry::freeze(old, pfn, exclusive);
         // SAFETY: By the type invariants of `PteTable` its lock is held; the folio stays locked as
         // long as the entry is there.
         unsafe { raw::set_pte_at(mm, addr, ptep, entry) };
-        // SAFETY: The page was mapped here, and is no longer.
-        unsafe { raw::folio_remove_rmap_pte(folio.as_ptr(), page, vma) };
+        Ok(migration_entry::is_writable(old))
+    }
 
-        let mut flags = self.folio().word_flags();
-        if migration_entry::is_writable(old) {
-            flags |= WRITE;
+    /// Undoes [`Self::freeze_page`], while the page still counts as mapped.
+    fn thaw_page(&mut self, number: usize) {
+        let vma = self.entry.table.window().range().vma();
+        let Some((ptep, addr)) = self.entry.table.at(self.entry.index + number) else {
+            return;
+        };
+        // SAFETY: By the type invariants of `PteTable` its lock is held.
+        let old = unsafe { raw::ptep_get(ptep) };
+        // SAFETY: `old` is a migration entry of this area, whose table is locked, for this page.
+        let thawed = unsafe { migration_entry::thaw(old, self.folio(), number, vma) };
+        if thawed.exclusive {
+            // SAFETY: The page was exclusive before, and nobody can have shared it: its entry has
+            // been a migration entry of a locked folio, under the table's lock, ever since.
+            unsafe { raw::set_page_anon_exclusive(self.folio().page(number)) };
         }
-        if self.entry.table.call().is_fault_at(addr) {
-            flags |= FAULT;
-        }
-        if self.borrowed {
-            // SAFETY: The mapping's reference; the fault handler has one of its own.
-            unsafe { self.folio().put() };
-        }
-        // SAFETY: Lock and mapping's reference go to the slot, or are the fault handler's.
-        let slot = unsafe { Slot::source(folio, index, flags, held::OWN_ENTRY, self.borrowed) };
-        // The lock is the slot's now.
-        ManuallyDrop::new(self).entry.table.push(slot);
-        Ok(())
+        // SAFETY: The value maps the page, which is counted and referenced for it.
+        unsafe { self.entry.table.set(ptep, addr, thawed.entry) };
     }
 }
 

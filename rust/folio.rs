@@ -148,11 +148,32 @@ impl<'a> Folio<'a> {
         expected_ref_count -> i32 = folio_expected_ref_count
     }
 
+    look! {
+        /// The binary logarithm of its pages.
+        order -> u32 = folio_order
+    }
+    look! {
+        /// How many pages it has.
+        pages -> usize = folio_nr_pages
+    }
+    look! {
+        /// Whether the kernel is ready to map its pages one by one, as it must be for order 2 up.
+        is_rmappable -> bool = folio_test_large_rmappable
+    }
+    look! {
+        /// Whether one of its pages is broken.
+        has_poison -> bool = folio_contain_hwpoisoned_page
+    }
+
     /// The frame numbers of its pages.
     pub(crate) fn pfns(self) -> core::ops::Range<usize> {
-        // SAFETY: By the type invariants the folio is valid; the function only reads it.
-        let pages = unsafe { raw::folio_nr_pages(self.as_ptr()) };
-        self.pfn()..self.pfn() + pages
+        self.pfn()..self.pfn() + self.pages()
+    }
+
+    /// One of its pages, by number.
+    pub(super) fn page(self, number: usize) -> *mut bindings::page {
+        // SAFETY: By the type invariants the folio is valid; this computes an address.
+        unsafe { raw::folio_page(self.as_ptr(), number) }
     }
 
     /// The owner of the device memory, or NULL for ordinary memory.
@@ -166,8 +187,7 @@ impl<'a> Folio<'a> {
 
     /// Whether this is of a kind that is no folio of user memory: slab, page table, reserved.
     pub(crate) fn has_type_or_is_reserved(self) -> bool {
-        // SAFETY: By the type invariants the folio is valid; its first page is at index 0.
-        let page = unsafe { raw::folio_page(self.as_ptr(), 0) };
+        let page = self.page(0);
         // SAFETY: The page of a valid folio is valid.
         let typed = unsafe { raw::page_is_typed(page) };
         // SAFETY: As above. Device memory is reserved for its device.
@@ -208,6 +228,16 @@ impl<'a> Folio<'a> {
     pub(super) unsafe fn put(self) {
         // SAFETY: The caller owns the reference.
         unsafe { raw::folio_put(self.as_ptr()) };
+    }
+
+    /// Puts several references, which are not the last.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns them, and gives them up; somebody has one more.
+    pub(super) unsafe fn put_some(self, references: usize) {
+        // SAFETY: The caller owns the references.
+        unsafe { raw::folio_ref_sub(self.as_ptr(), references as i32) };
     }
 
     /// Gives the swap slot back, if nobody else needs it.

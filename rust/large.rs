@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Large folios: finding them behind one entry, and splitting them.
+//! Large folios: splitting them, and what else they need.
 
 use super::{
     call::Call,
@@ -8,26 +8,11 @@ use super::{
         Folio,
         HeldFolio, //
     },
-    migration_entry,
     page_table::PmdSlot,
     raw,
     stats,
     word::Reason, //
 };
-use core::marker::PhantomData;
-use kernel::bindings;
-
-/// What one entry of the table of page tables stands for.
-pub(crate) enum Found {
-    /// It has changed; look again.
-    Changed,
-    /// The huge zero page.
-    ZeroPage,
-    /// A folio that the call takes.
-    Folio(Large),
-    /// Nothing that can be moved.
-    Other(Reason),
-}
 
 /// A large folio that is to be split.
 pub(crate) enum Large {
@@ -49,78 +34,21 @@ impl Large {
     }
 }
 
-/// The page-table lock of an entry that maps a whole window.
-///
-/// # Invariants
-///
-/// The lock is held.
-struct PmdLock<'a>(*mut bindings::spinlock_t, PhantomData<PmdSlot<'a>>);
-
-impl<'a> PmdLock<'a> {
-    fn new(pmd: &PmdSlot<'a>) -> Self {
-        let mm = pmd.window().range().mm();
-        // SAFETY: The mm is valid, and its mmap lock keeps the table that `pmd` is in.
-        let lock = unsafe { raw::pmd_lock(mm, pmd.as_ptr()) };
-        // INVARIANT: Just taken.
-        Self(lock, PhantomData)
-    }
+/// Whether a folio has to be split before a call can move it; `whole` says whether all of it is
+/// where the call works.
+pub(crate) fn must_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
+    folio.is_large() && (!whole || !call.policy.large() || call.is_again() || folio.has_poison())
 }
 
-impl Drop for PmdLock<'_> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants the lock is held.
-        unsafe { raw::spin_unlock(self.0) };
-    }
-}
-
-/// Looks at an entry that maps a whole window, or stands for it.
+/// Whether the core can split a large folio.
 ///
-/// # Context
+/// Its split leaves the pieces of a device-coherent folio without their device, so those stay
+/// whole.
 ///
-/// No other folio's lock is held: what is found is for splitting.
-pub(crate) fn find(call: &Call, pmd: PmdSlot<'_>) -> Found {
-    let _lock = PmdLock::new(&pmd);
-    // SAFETY: The lock is held.
-    let value = unsafe { raw::pmdp_get(pmd.as_ptr()) };
-
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::pmd_none(value) } {
-        return Found::Changed;
-    }
-    // SAFETY: As above.
-    let page = if unsafe { raw::pmd_trans_huge(value) } {
-        // SAFETY: As above.
-        if unsafe { raw::is_huge_zero_pmd(value) } {
-            return Found::ZeroPage;
-        }
-        // SAFETY: The entry maps a page.
-        unsafe { raw::pmd_page(value) }
-    // SAFETY: As above.
-    } else if unsafe { raw::pmd_present(value) } {
-        return Found::Changed;
-    } else {
-        match migration_entry::leaf_of_pmd(value) {
-            migration_entry::Leaf::Device(page) => page,
-            migration_entry::Leaf::Migration(_) => return Found::Other(Reason::Locked),
-            migration_entry::Leaf::Swap => return Found::Other(Reason::Swapped),
-            migration_entry::Leaf::Poison => return Found::Other(Reason::Poisoned),
-            migration_entry::Leaf::Other => return Found::Other(Reason::Kind),
-        }
-    };
-    // SAFETY: The page is mapped here, which keeps its folio while the entry is locked.
-    let folio = unsafe { Folio::of_page(page) };
-    match may_split(call, folio) {
-        Ok(()) => Found::Folio(Large::new(call, folio)),
-        Err(reason) => Found::Other(reason),
-    }
-}
-
-/// Whether a large folio is one that the call takes, and the core can split.
+/// # Errors
 ///
-/// The core's split leaves the pieces of a device-coherent folio without their device, so those
-/// stay whole.
-pub(crate) fn may_split(call: &Call, folio: Folio<'_>) -> Result<(), Reason> {
-    call.policy.takes(folio)?;
+/// [`Reason::Partial`] where it cannot.
+pub(crate) fn may_split(folio: Folio<'_>) -> Result<(), Reason> {
     if folio.is_device_coherent() {
         return Err(Reason::Partial);
     }
@@ -177,5 +105,15 @@ pub(crate) fn split(call: &Call, large: Large) -> Result<(), Reason> {
         Err(kernel::error::code::EAGAIN) => Err(Reason::Pinned),
         Err(kernel::error::code::EBUSY) => Err(Reason::Locked),
         Err(_) => Err(Reason::Partial),
+    }
+}
+
+/// Lets the core split a large folio of ordinary memory, one day, that is not much used.
+///
+/// What a page fault brings is queued in the same way.
+pub(super) fn offer_for_split(folio: Folio<'_>) {
+    if folio.order() == super::huge::ORDER && !folio.is_zone_device() {
+        // SAFETY: The folio is locked by us, charged, and of an order that has the list's links.
+        unsafe { raw::deferred_split_folio(folio.as_ptr()) };
     }
 }

@@ -7,7 +7,8 @@
 
 use super::{
     folio::Folio,
-    raw, //
+    raw,
+    word::Reason, //
 };
 use kernel::bindings::{
     page,
@@ -80,16 +81,52 @@ pub(crate) enum Leaf {
     Other,
 }
 
-/// Decodes an entry that is not empty, and not present.
-pub(crate) fn leaf(pte: pte_t) -> Leaf {
-    // SAFETY: A function of the value, which is not present.
-    decode(unsafe { raw::softleaf_from_pte(pte) })
+impl Leaf {
+    /// Why such an entry stays.
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            Leaf::Swap => Reason::Swapped,
+            Leaf::Poison => Reason::Poisoned,
+            Leaf::Migration(_) => Reason::Locked,
+            Leaf::Device(_) | Leaf::Other => Reason::Kind,
+        }
+    }
 }
 
-/// Decodes an entry one level up that is not empty, and not present.
-pub(crate) fn leaf_of_pmd(pmd: pmd_t) -> Leaf {
+/// What an entry stands for that is neither empty nor present.
+pub(crate) fn stands_for(pte: pte_t) -> Option<Leaf> {
+    if pte_none(pte) || pte_present(pte) {
+        return None;
+    }
     // SAFETY: A function of the value, which is not present.
-    decode(unsafe { raw::softleaf_from_pmd(pmd) })
+    Some(decode(unsafe { raw::softleaf_from_pte(pte) }))
+}
+
+/// As [`stands_for`], for an entry one level up.
+pub(crate) fn stands_for_pmd(pmd: pmd_t) -> Option<Leaf> {
+    // SAFETY: A function of the value alone.
+    if unsafe { raw::pmd_none(pmd) } {
+        return None;
+    }
+    // SAFETY: As above.
+    if unsafe { raw::pmd_present(pmd) } {
+        return None;
+    }
+    // SAFETY: A function of the value, which is not present.
+    Some(decode(unsafe { raw::softleaf_from_pmd(pmd) }))
+}
+
+/// The frame number of the page that an entry maps, or stands for as one of device memory.
+pub(crate) fn page_pfn(pte: pte_t) -> Option<usize> {
+    if pte_present(pte) {
+        // SAFETY: A function of the value, which is present.
+        return Some(unsafe { raw::pte_pfn(pte) });
+    }
+    match stands_for(pte) {
+        // SAFETY: The page of a device entry is valid.
+        Some(Leaf::Device(page)) => Some(unsafe { raw::page_to_pfn(page) }),
+        _ => None,
+    }
 }
 
 fn decode(entry: softleaf_t) -> Leaf {
@@ -176,108 +213,222 @@ fn mark_swapped(mut pte: pte_t, soft_dirty: bool, uffd: bool) -> pte_t {
 }
 
 /// An entry that maps a page again.
-pub(crate) struct Thawed {
+pub(crate) struct Thawed<E> {
     /// The value for the page table.
-    pub(crate) pte: pte_t,
+    pub(crate) entry: E,
     /// Whether the anonymous page is this process's alone.
     pub(crate) exclusive: bool,
 }
 
-/// The entry that takes the place of the migration entry `old`, and maps `target`.
+/// What a migration entry says beside its page.
+struct Frozen {
+    writable: bool,
+    shared: bool,
+    young: bool,
+    dirty: bool,
+}
+
+impl Frozen {
+    fn new(entry: softleaf_t) -> Self {
+        Self {
+            // SAFETY: A function of the value alone.
+            writable: unsafe { raw::softleaf_is_migration_write(entry) },
+            // SAFETY: As above.
+            shared: unsafe { raw::softleaf_is_migration_read(entry) },
+            // SAFETY: As above.
+            young: unsafe { raw::softleaf_is_migration_young(entry) },
+            // SAFETY: As above.
+            dirty: unsafe { raw::softleaf_is_migration_dirty(entry) },
+        }
+    }
+}
+
+/// The entry for a page of device memory that the CPU cannot address.
+fn device_private(pfn: usize, writable: bool) -> softleaf_t {
+    if writable {
+        // SAFETY: A function of the number alone.
+        unsafe { raw::make_writable_device_private_entry(pfn) }
+    } else {
+        // SAFETY: As above.
+        unsafe { raw::make_readable_device_private_entry(pfn) }
+    }
+}
+
+/// The entry that takes the place of the migration entry `old`, and maps page `number` of `target`.
 ///
 /// It is made of what the page table says now, which userfaultfd may have changed meanwhile.
 ///
 /// # Safety
 ///
-/// `old` is a migration entry of the area `vma`, whose page-table lock is held.
-pub(crate) unsafe fn thaw(old: pte_t, target: Folio<'_>, vma: *mut vm_area_struct) -> Thawed {
+/// `old` is a migration entry of the area `vma`, whose page-table lock is held; `target` has such
+/// a page.
+pub(crate) unsafe fn thaw(
+    old: pte_t,
+    target: Folio<'_>,
+    number: usize,
+    vma: *mut vm_area_struct,
+) -> Thawed<pte_t> {
     // SAFETY: A function of the value, which the caller promises to be a migration entry.
-    let entry = unsafe { raw::softleaf_from_pte(old) };
-    // SAFETY: A function of the value alone.
-    let writable = unsafe { raw::softleaf_is_migration_write(entry) };
-    // SAFETY: As above.
-    let shared = unsafe { raw::softleaf_is_migration_read(entry) };
+    let frozen = Frozen::new(unsafe { raw::softleaf_from_pte(old) });
     let soft_dirty = pte_swp_soft_dirty(old);
     let uffd = pte_swp_uffd(old);
+    let exclusive = !frozen.shared;
 
-    let pte = if target.is_device_private() {
-        let entry = if writable {
-            // SAFETY: A function of the number alone.
-            unsafe { raw::make_writable_device_private_entry(target.pfn()) }
-        } else {
-            // SAFETY: As above.
-            unsafe { raw::make_readable_device_private_entry(target.pfn()) }
-        };
+    if target.is_device_private() {
+        let leaf = device_private(target.pfn() + number, frozen.writable);
         // SAFETY: A function of the value alone.
-        let pte = unsafe { raw::softleaf_to_pte(entry) };
-        mark_swapped(pte, soft_dirty, uffd)
+        let pte = unsafe { raw::softleaf_to_pte(leaf) };
+        return Thawed {
+            entry: mark_swapped(pte, soft_dirty, uffd),
+            exclusive,
+        };
+    }
+    // SAFETY: The caller promises a valid area.
+    let mut pte = unsafe { raw::mk_pte(target.page(number), vma) };
+    if !frozen.young {
+        // SAFETY: A function of the value alone.
+        pte = unsafe { raw::pte_mkold(pte) };
+    }
+    if frozen.dirty {
+        // SAFETY: As above.
+        pte = unsafe { raw::pte_mkdirty(pte) };
+    }
+    // Making an entry dirty makes it soft-dirty on some machines.
+    pte = if soft_dirty {
+        // SAFETY: As above.
+        unsafe { raw::pte_mksoft_dirty(pte) }
     } else {
-        // SAFETY: A function of the value alone.
-        let young = unsafe { raw::softleaf_is_migration_young(entry) };
         // SAFETY: As above.
-        let dirty = unsafe { raw::softleaf_is_migration_dirty(entry) };
-        // SAFETY: The caller promises a valid area; the page is the folio's first.
-        let page = unsafe { raw::folio_page(target.as_ptr(), 0) };
-        // SAFETY: As above.
-        let mut pte = unsafe { raw::mk_pte(page, vma) };
-        if !young {
-            // SAFETY: A function of the value alone.
-            pte = unsafe { raw::pte_mkold(pte) };
-        }
-        if dirty {
-            // SAFETY: As above.
-            pte = unsafe { raw::pte_mkdirty(pte) };
-        }
-        pte = if soft_dirty {
-            // SAFETY: As above.
-            unsafe { raw::pte_mksoft_dirty(pte) }
-        } else {
-            // SAFETY: As above.
-            unsafe { raw::pte_clear_soft_dirty(pte) }
-        };
-        if writable {
-            // SAFETY: The caller promises a valid area.
-            pte = unsafe { raw::pte_mkwrite(pte, vma) };
-        } else if uffd {
-            // SAFETY: A function of the value alone.
-            pte = unsafe { raw::pte_mkuffd(pte) };
-        }
-        // SAFETY: The caller promises a valid area.
-        if uffd && unsafe { raw::userfaultfd_rwp(vma) } {
-            // SAFETY: A function of the value alone.
-            pte = unsafe { raw::pte_mknone_protection(pte) };
-        }
-        pte
+        unsafe { raw::pte_clear_soft_dirty(pte) }
     };
+    if frozen.writable {
+        // SAFETY: The caller promises a valid area.
+        pte = unsafe { raw::pte_mkwrite(pte, vma) };
+    } else if uffd {
+        // SAFETY: A function of the value alone.
+        pte = unsafe { raw::pte_mkuffd(pte) };
+    }
+    // SAFETY: The caller promises a valid area.
+    if uffd && unsafe { raw::userfaultfd_rwp(vma) } {
+        // SAFETY: A function of the value alone.
+        pte = unsafe { raw::pte_mknone_protection(pte) };
+    }
     Thawed {
-        pte,
-        exclusive: !shared,
+        entry: pte,
+        exclusive,
     }
 }
 
-/// The entry that maps a fresh page where there was a hole.
+/// As [`thaw`], for an entry one level up that maps all of `target`.
 ///
 /// # Safety
 ///
-/// `vma` is a valid area, whose page-table lock is held.
-pub(crate) unsafe fn fill(target: Folio<'_>, writable: bool, vma: *mut vm_area_struct) -> pte_t {
+/// As for [`thaw`]; `target` is as large as what one such entry maps.
+pub(crate) unsafe fn thaw_pmd(
+    old: pmd_t,
+    target: Folio<'_>,
+    vma: *mut vm_area_struct,
+) -> Thawed<pmd_t> {
+    // SAFETY: A function of the value, which the caller promises to be a migration entry.
+    let frozen = Frozen::new(unsafe { raw::softleaf_from_pmd(old) });
+    // SAFETY: As above.
+    let soft_dirty = unsafe { raw::pmd_swp_soft_dirty(old) };
+    // SAFETY: As above.
+    let uffd = unsafe { raw::pmd_swp_uffd(old) };
+    let exclusive = !frozen.shared;
+
     if target.is_device_private() {
-        let entry = if writable {
-            // SAFETY: A function of the number alone.
-            unsafe { raw::make_writable_device_private_entry(target.pfn()) }
-        } else {
-            // SAFETY: As above.
-            unsafe { raw::make_readable_device_private_entry(target.pfn()) }
-        };
+        let leaf = device_private(target.pfn(), frozen.writable);
         // SAFETY: A function of the value alone.
-        let pte = unsafe { raw::softleaf_to_pte(entry) };
+        let pmd = unsafe { raw::softleaf_to_pmd(leaf) };
+        return Thawed {
+            entry: mark_swapped_pmd(pmd, soft_dirty, uffd),
+            exclusive,
+        };
+    }
+    // SAFETY: The caller promises a valid area.
+    let mut pmd = unsafe { raw::folio_mk_pmd(target.as_ptr(), vma) };
+    if !frozen.young {
+        // SAFETY: A function of the value alone.
+        pmd = unsafe { raw::pmd_mkold(pmd) };
+    }
+    if frozen.dirty {
+        // SAFETY: As above.
+        pmd = unsafe { raw::pmd_mkdirty(pmd) };
+    }
+    // Making an entry dirty makes it soft-dirty on some machines.
+    pmd = if soft_dirty {
+        // SAFETY: As above.
+        unsafe { raw::pmd_mksoft_dirty(pmd) }
+    } else {
+        // SAFETY: As above.
+        unsafe { raw::pmd_clear_soft_dirty(pmd) }
+    };
+    if frozen.writable {
+        // SAFETY: The caller promises a valid area.
+        pmd = unsafe { raw::pmd_mkwrite(pmd, vma) };
+    } else if uffd {
+        // SAFETY: A function of the value alone.
+        pmd = unsafe { raw::pmd_mkuffd(pmd) };
+    }
+    // SAFETY: The caller promises a valid area.
+    if uffd && unsafe { raw::userfaultfd_rwp(vma) } {
+        // SAFETY: A function of the value alone.
+        pmd = unsafe { raw::pmd_mknone_protection(pmd) };
+    }
+    Thawed {
+        entry: pmd,
+        exclusive,
+    }
+}
+
+/// Marks an entry one level up that is not present.
+pub(crate) fn mark_swapped_pmd(mut pmd: pmd_t, soft_dirty: bool, uffd: bool) -> pmd_t {
+    if soft_dirty {
+        // SAFETY: A function of the value, which is not present.
+        pmd = unsafe { raw::pmd_swp_mksoft_dirty(pmd) };
+    }
+    if uffd {
+        // SAFETY: As above.
+        pmd = unsafe { raw::pmd_swp_mkuffd(pmd) };
+    }
+    pmd
+}
+
+/// Whether an entry one level up that maps a folio, or stands for a device's, may be written
+/// through.
+pub(crate) fn is_writable_pmd(pmd: pmd_t) -> bool {
+    // SAFETY: A function of the value alone.
+    if unsafe { raw::pmd_present(pmd) } {
+        // SAFETY: As above.
+        return unsafe { raw::pmd_write(pmd) };
+    }
+    // SAFETY: A function of the value, which is not present.
+    let entry = unsafe { raw::softleaf_from_pmd(pmd) };
+    // SAFETY: A function of the value alone.
+    unsafe { raw::softleaf_is_device_private_write(entry) }
+}
+
+/// The entry that maps page `number` of a fresh folio where there was a hole.
+///
+/// # Safety
+///
+/// `vma` is a valid area, whose page-table lock is held; `target` has such a page.
+pub(crate) unsafe fn fill(
+    target: Folio<'_>,
+    number: usize,
+    writable: bool,
+    vma: *mut vm_area_struct,
+) -> pte_t {
+    if target.is_device_private() {
+        let leaf = device_private(target.pfn() + number, writable);
+        // SAFETY: A function of the value alone.
+        let pte = unsafe { raw::softleaf_to_pte(leaf) };
         // What the device has written is as new to a tracker as what a CPU would have.
         return mark_swapped(pte, writable, false);
     }
-    // SAFETY: A `Folio` is valid.
-    let page = unsafe { raw::folio_page(target.as_ptr(), 0) };
     // SAFETY: The caller promises a valid area.
-    let mut pte = unsafe { raw::mk_pte(page, vma) };
+    let mut pte = unsafe { raw::mk_pte(target.page(number), vma) };
     if writable {
         // SAFETY: A function of the value alone.
         pte = unsafe { raw::pte_mkdirty(pte) };
@@ -285,4 +436,31 @@ pub(crate) unsafe fn fill(target: Folio<'_>, writable: bool, vma: *mut vm_area_s
         pte = unsafe { raw::pte_mkwrite(pte, vma) };
     }
     pte
+}
+
+/// As [`fill`], for an entry one level up that maps all of `target`.
+///
+/// # Safety
+///
+/// As for [`fill`]; `target` is as large as what one such entry maps.
+pub(crate) unsafe fn fill_pmd(
+    target: Folio<'_>,
+    writable: bool,
+    vma: *mut vm_area_struct,
+) -> pmd_t {
+    if target.is_device_private() {
+        let leaf = device_private(target.pfn(), writable);
+        // SAFETY: A function of the value alone.
+        let pmd = unsafe { raw::softleaf_to_pmd(leaf) };
+        return mark_swapped_pmd(pmd, writable, false);
+    }
+    // SAFETY: The caller promises a valid area.
+    let mut pmd = unsafe { raw::folio_mk_pmd(target.as_ptr(), vma) };
+    if writable {
+        // SAFETY: A function of the value alone.
+        pmd = unsafe { raw::pmd_mkdirty(pmd) };
+        // SAFETY: The caller promises a valid area.
+        pmd = unsafe { raw::pmd_mkwrite(pmd, vma) };
+    }
+    pmd
 }

@@ -12,6 +12,7 @@ pub(crate) mod debugfs;
 pub(crate) mod destination;
 pub(crate) mod entry;
 pub(crate) mod folio;
+pub(crate) mod huge;
 pub(crate) mod large;
 pub(crate) mod lru;
 pub(crate) mod migration_entry;

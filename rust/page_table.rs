@@ -123,7 +123,7 @@ fn is_table(pud: bindings::pud_t) -> bool {
     present && !unsafe { raw::pud_leaf(pud) }
 }
 
-/// Makes every level that a window needs, down to an empty page table.
+/// Makes every level that a window needs, down to the entry for its page table.
 ///
 /// # Errors
 ///
@@ -132,7 +132,7 @@ fn is_table(pud: bindings::pud_t) -> bool {
 /// # Context
 ///
 /// May sleep.
-pub(crate) fn make_levels(window: &Window<'_>) -> Result {
+pub(crate) fn make_entry<'a>(window: &Window<'a>) -> Result<PmdSlot<'a>> {
     let mm = window.range().mm();
     let addr = window.start();
 
@@ -150,8 +150,26 @@ pub(crate) fn make_levels(window: &Window<'_>) -> Result {
     }
     // SAFETY: As above.
     let pmd = NonNull::new(unsafe { raw::pmd_alloc(mm, pud.as_ptr(), addr) }).ok_or(ENOMEM)?;
-    // SAFETY: The level above is there.
-    match unsafe { raw::pte_alloc(mm, pmd.as_ptr()) } {
+    // INVARIANT: Found by walking down to the window.
+    Ok(PmdSlot {
+        window: *window,
+        ptr: pmd.as_ptr(),
+    })
+}
+
+/// Makes every level that a window needs, down to an empty page table.
+///
+/// # Errors
+///
+/// As for [`make_entry`].
+///
+/// # Context
+///
+/// May sleep.
+pub(crate) fn make_table(window: &Window<'_>) -> Result {
+    let pmd = make_entry(window)?;
+    // SAFETY: The mm of a range is valid, and its mmap lock keeps the table that `pmd` is in.
+    match unsafe { raw::pte_alloc(window.range().mm(), pmd.as_ptr()) } {
         0 => Ok(()),
         _ => Err(ENOMEM),
     }
@@ -210,9 +228,9 @@ impl<'b, 's> PteTable<'b, 's> {
         self.batch.call()
     }
 
-    /// Notes why a page stays.
-    pub(crate) fn leave(&mut self, index: usize, reason: Reason) {
-        self.batch.leave(index, reason);
+    /// Notes why pages stay.
+    pub(crate) fn leave(&mut self, pages: core::ops::Range<usize>, reason: Reason) {
+        self.batch.leave(pages, reason);
     }
 
     /// Notes why a slot's source stays, or its hole is not filled.
@@ -240,9 +258,14 @@ impl<'b, 's> PteTable<'b, 's> {
         self.batch.push(slot);
     }
 
-    /// Adds a hole.
+    /// Adds a hole of one page.
     pub(super) fn push_hole(&mut self, index: usize) {
-        self.batch.push_hole(index);
+        self.batch.push_hole(index, 0);
+    }
+
+    /// Whether a page is one for this round.
+    pub(crate) fn is_wanted(&self, index: usize) -> bool {
+        self.batch.is_wanted(index)
     }
 
     /// Whether no slot is left for another source.

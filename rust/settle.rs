@@ -8,6 +8,7 @@ use super::{
         Which, //
     },
     call::Place,
+    huge::LockedPmd,
     page_table::{
         look_up,
         Level,
@@ -38,6 +39,39 @@ impl Batch<'_> {
         self.each(which, Slot::put);
     }
 
+    /// Does it for what the window has for a page table; false where that has changed.
+    fn remap_under(&mut self, level: Level<'_>, which: Which) -> bool {
+        let count = self.len();
+
+        match level {
+            // The entries have been zapped, and their table with them.
+            Level::Hole => true,
+            Level::Leaf(pmd) => {
+                let lock = LockedPmd::lock(self, pmd).filter(|lock| !lock.is_table());
+                let Some(mut lock) = lock else {
+                    return false;
+                };
+                for number in 0..count {
+                    if lock.is_one_of(number, which) {
+                        lock.remap_slot(number);
+                    }
+                }
+                true
+            }
+            Level::Table(pmd) => {
+                let Some(mut table) = PteTable::lock(self, pmd) else {
+                    return false;
+                };
+                for number in 0..count {
+                    if table.is_one_of(number, which) {
+                        table.remap_slot(number);
+                    }
+                }
+                true
+            }
+        }
+    }
+
     /// Maps again, under one page-table lock, what this window's page table alone has mapped.
     fn remap_own_entries(&mut self, which: Which) {
         let Place::Vma(window) = self.place() else {
@@ -46,17 +80,8 @@ impl Batch<'_> {
         if !self.has_own_entries(which) {
             return;
         }
-        let count = self.len();
-        // Where there is no page table any more, the entries have been zapped with it.
-        if let Level::Table(pmd) = look_up(&window) {
-            if let Some(mut table) = PteTable::lock(self, pmd) {
-                for number in 0..count {
-                    if table.is_one_of(number, which) {
-                        table.remap_slot(number);
-                    }
-                }
-            }
-        }
+        // Somebody may zap, or split, what is there between the look and the lock.
+        while !self.remap_under(look_up(&window), which) {}
         self.each(which, |slot| {
             if slot.is_own() {
                 slot.release(held::OWN_ENTRY);

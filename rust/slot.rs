@@ -7,7 +7,7 @@ use super::{
         Folio,
         LockedFolio, //
     },
-    lru, raw, rmap,
+    large, lru, raw, rmap,
     rmap::AnonVma,
     vma::Window,
     word::{
@@ -59,7 +59,7 @@ pub(crate) mod held {
     pub(crate) const CHARGED: u8 = 1 << 5;
 }
 
-/// One source folio of a batch, or one hole.
+/// One source folio of a batch, large or small, or one hole.
 ///
 /// Dropping one gives nothing back: a batch settles its slots.
 ///
@@ -87,14 +87,14 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// A hole of one page.
-    pub(crate) fn hole(index: usize, flags: u64) -> Self {
+    /// A hole of `1 << order` pages.
+    pub(crate) fn hole(index: usize, order: u32, flags: u64) -> Self {
         Self {
             src: core::ptr::null_mut(),
             dst: core::ptr::null_mut(),
             anon_vma: core::ptr::null_mut(),
             index: index as u16,
-            order: 0,
+            order: order as u8,
             state: State::Hole,
             held: 0,
             flags: flags as u16,
@@ -102,7 +102,7 @@ impl Slot {
         }
     }
 
-    /// A source of one page.
+    /// A source, whose first page has the number `index` within the window.
     ///
     /// # Safety
     ///
@@ -115,16 +115,26 @@ impl Slot {
         entries: u8,
         borrowed: bool,
     ) -> Self {
+        // SAFETY: The caller's promise.
+        let order = unsafe { Folio::from_raw(src) }.order();
         // INVARIANT: The caller's promise.
         Self {
             src: src.as_ptr(),
             state: State::Taken,
             held: entries | if borrowed { 0 } else { held::SOURCE },
-            ..Self::hole(index, flags)
+            ..Self::hole(index, order, flags)
         }
     }
 
-    /// A source of one page of device memory, found by its frame number.
+    /// A place for a destination that only waits to be given back.
+    pub(super) fn unused(index: usize) -> Self {
+        Self {
+            state: State::Refused,
+            ..Self::hole(index, 0, 0)
+        }
+    }
+
+    /// A source of device memory, found by its frame number.
     ///
     /// All its mappings are elsewhere, and `anon_vma` finds them until the slot is settled.
     pub(crate) fn device(src: LockedFolio, index: usize, anon_vma: AnonVma) -> Self {
@@ -157,6 +167,18 @@ impl Slot {
     /// The number, within the window, of its first page.
     pub(crate) fn index(&self) -> usize {
         usize::from(self.index)
+    }
+
+    /// The binary logarithm of how many pages it has.
+    pub(crate) fn order(&self) -> u32 {
+        u32::from(self.order)
+    }
+
+    /// Makes a hole one of a lower order, which begins at the same page.
+    pub(super) fn shrink_hole(&mut self, order: u32) {
+        if self.state == State::Hole {
+            self.order = self.order.min(order as u8);
+        }
     }
 
     /// Whether all of `bits` are held.
@@ -232,6 +254,7 @@ impl Slot {
             Some(src) => PfnWord::offer(src.pfn(), u64::from(self.flags)),
             None => PfnWord::HOLE,
         }
+        .with_order(self.order())
     }
 
     /// Marks the slot as one that stays.
@@ -334,11 +357,12 @@ impl Slot {
     /// The word for the driver's second callback, where it has given a destination.
     pub(crate) fn result(&self) -> Option<PfnWord> {
         let flags = u64::from(self.dst_flags);
-        let pfn = self.dst()?.pfn();
-        Some(match self.state {
-            State::Migrated | State::Filled => PfnWord::moved_to(pfn, flags),
-            _ => PfnWord::failed_for(pfn, flags),
-        })
+        let dst = self.dst()?;
+        let word = match self.state {
+            State::Migrated | State::Filled => PfnWord::moved_to(dst.pfn(), flags),
+            _ => PfnWord::failed_for(dst.pfn(), flags),
+        };
+        Some(word.with_order(dst.order()))
     }
 
     /// Puts on the LRU what belongs there.
@@ -347,6 +371,9 @@ impl Slot {
         let off = self.holds(held::OFF_LRU);
         if let Some(target) = self.target() {
             if (arrived || off) && !target.is_zone_device() {
+                if arrived {
+                    large::offer_for_split(target);
+                }
                 // SAFETY: It is off the LRU: taken off by us, or fresh from the driver.
                 unsafe { lru::add(target) };
             }

@@ -57,6 +57,11 @@ impl Span {
         (self.end - self.start) >> PAGE_SHIFT
     }
 
+    /// Whether it is all that one page table maps.
+    pub(crate) fn is_table(&self) -> bool {
+        self.start & (TABLE_SIZE - 1) == 0 && self.end - self.start == TABLE_SIZE
+    }
+
     /// Whether an address is inside.
     pub(crate) fn contains(&self, addr: usize) -> bool {
         (self.start..self.end).contains(&addr)

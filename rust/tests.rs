@@ -83,9 +83,9 @@ mod tests {
         let mut batch = Batch::new(&call, place, scratch.lend(0, PAGES));
 
         assert!(!batch.has_offers());
-        batch.leave(0, Reason::Kind);
-        batch.push_hole(1);
-        batch.push_hole(3);
+        batch.leave(0..1, Reason::Kind);
+        batch.push_hole(1, 0);
+        batch.push_hole(3, 0);
         assert!(batch.has_offers());
         assert_eq!(batch.len(), 2);
         assert_eq!(batch.find(0, State::Hole), Some(0));
@@ -107,8 +107,8 @@ mod tests {
         };
         let mut batch = Batch::new(&call, place, scratch.lend(0, PAGES));
 
-        batch.leave(0, Reason::Pinned);
-        batch.push_hole(2);
+        batch.leave(0..1, Reason::Pinned);
+        batch.push_hole(2, 0);
         batch.ask(&driver);
         batch.take_answers(|_| Ok(()));
         batch.tell(&driver);
@@ -146,7 +146,7 @@ mod tests {
         let mut scratch = Scratch::new(&mut short, 1, Words::Caller(&words));
         let place = Place::Device { first: 0, pages: 1 };
 
-        Batch::new(&call, place, scratch.lend(0, 1)).leave(0, Reason::Swapped);
+        Batch::new(&call, place, scratch.lend(0, 1)).leave(0..1, Reason::Swapped);
         scratch.finish(0, 1);
         assert!(words
             .iter()

@@ -105,6 +105,12 @@ impl<'a> VmaRange<'a> {
         anonymous && !unsafe { raw::userfaultfd_missing(vma) }
     }
 
+    /// Whether a hole may be filled with a folio as large as what one entry maps.
+    pub(crate) fn may_be_huge(&self) -> bool {
+        // SAFETY: By the type invariants the area is valid and locked.
+        !unsafe { raw::vma_has_no_huge_pages(self.vma()) }
+    }
+
     /// Whether pages may still be added: the address space is not being reaped.
     ///
     /// To be asked under the page-table lock.
@@ -167,6 +173,11 @@ impl<'a> Window<'a> {
     /// How many pages it has.
     pub(crate) fn pages(&self) -> usize {
         self.span.pages()
+    }
+
+    /// Whether it is all that one page table maps.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.span.is_table()
     }
 
     /// The number, within the window, of the page at `addr`, if it is inside.

@@ -120,6 +120,11 @@ impl PfnWord {
         Self((pfn as u64) << SHIFT | VALID | READ | LOCKED | MIGRATE | flags)
     }
 
+    /// The same word for a folio, or a hole, of an order.
+    pub(crate) const fn with_order(self, order: u32) -> Self {
+        Self(self.0 | (order as u64 & ORDER_MASK) << ORDER_SHIFT)
+    }
+
     /// What the driver's word says.
     ///
     /// A hole that the driver left alone has no MIGRATE, and is declined like any other.

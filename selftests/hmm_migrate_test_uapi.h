@@ -152,6 +152,9 @@ enum hmm_test_rule {
  * @delay_alloc_us: sleep in alloc_and_copy, after the copies
  * @delay_finalize_us: sleep in finalize_and_map
  * @other: address of a page for HMM_TEST_RULE_MAPPED
+ * @order_limit: the order that the destinations stay below; 0: they are as
+ *	large as what is offered
+ * @pad: 0
  */
 struct hmm_test_driver {
 	__u32 rule;
@@ -165,6 +168,8 @@ struct hmm_test_driver {
 	__u32 delay_alloc_us;
 	__u32 delay_finalize_us;
 	__u64 other;
+	__u32 order_limit;
+	__u32 pad;
 };
 
 /* Which function of the engine is called. */

@@ -134,6 +134,15 @@ struct hmm_migrate_result {
  * and not on the LRU. To leave it, clear MIGRATE (for a hole, leave EMPTY),
  * or say why with hmm_migrate_pfn_error().
  *
+ * With HMM_MIGRATE_LARGE a folio of order n is offered by one word, which has
+ * the order; the words of its other pages are 0. So is a hole as large as
+ * what a page table maps. Give a folio of the same order with
+ * hmm_migrate_pfn_large(). Where there is none, the error -E2BIG asks for the
+ * source's pages by themselves: it is split, and the window comes again, with
+ * what is left of it. Smaller folios, each in the word of its first page, do
+ * the same, for nothing: they are given back. A hole takes them. Folios of
+ * device-coherent memory are of order 0 always.
+ *
  * In @finalize_and_map a word with MIGRATE has moved. A word with ERROR has
  * not; its destination is unlocked and put when the callback has returned.
  * A filled hole is in the page table already; other pages follow. The

@@ -276,7 +276,8 @@ bool call_evict_all(void)
 		return false;
 	call->node = first_memory_node;
 	driver_ops(call, &device_owner,
-		   HMM_MIGRATE_FROM_DEVICE | HMM_MIGRATE_TO_SYSTEM);
+		   HMM_MIGRATE_FROM_DEVICE | HMM_MIGRATE_TO_SYSTEM |
+		   HMM_MIGRATE_LARGE);
 	for (tries = 0; tries < 50; tries++) {
 		memory_count(&taken, &freed);
 		if (taken == freed)
@@ -343,7 +344,8 @@ vm_fault_t call_fault(struct vm_fault *vmf)
 	call->node = numa_mem_id();
 	call->fault_errno = config.fault_errno;
 	driver_ops(call, &device_owner,
-		   HMM_MIGRATE_FROM_DEVICE | HMM_MIGRATE_TO_SYSTEM);
+		   HMM_MIGRATE_FROM_DEVICE | HMM_MIGRATE_TO_SYSTEM |
+		   HMM_MIGRATE_LARGE);
 	ret = fault_with(call, vmf, config.argument, &result);
 	rules_settle(call);
 

@@ -37,8 +37,15 @@ void contract_window(struct call *call, struct vm_area_struct *vma,
 	if (vma)
 		require(call, HMM_TEST_CONTRACT_WINDOW,
 			(start & PMD_MASK) == (last & PMD_MASK));
+	/* A source that was offered whole, in vain, is offered page by page. */
+	if (call->gave_smaller)
+		require(call, HMM_TEST_CONTRACT_WINDOW,
+			start >= call->window_start);
+	else
+		require(call, HMM_TEST_CONTRACT_WINDOW,
+			start >= max(call->start, call->window_end));
+	call->gave_smaller = false;
 	require(call, HMM_TEST_CONTRACT_WINDOW,
-		start >= max(call->start, call->window_end) &&
 		end <= call->start + call->npages * PAGE_SIZE);
 	call->in_window = true;
 	call->window_start = start;
@@ -92,6 +99,9 @@ static void offered_page(struct call *call, struct vm_area_struct *vma,
 	require(call, HMM_TEST_CONTRACT_WORD,
 		!!(word & HMM_MIGRATE_PFN_UNADDRESSABLE) ==
 		folio_is_device_private(folio));
+	require(call, HMM_TEST_CONTRACT_WORD,
+		hmm_migrate_pfn_order(word) == folio_order(folio) &&
+		hmm_migrate_pfn_number(word) == folio_pfn(folio));
 	if (!(call->ops.flags & HMM_MIGRATE_LARGE))
 		require(call, HMM_TEST_CONTRACT_WORD,
 			!hmm_migrate_pfn_order(word));
@@ -104,11 +114,15 @@ static void offered_page(struct call *call, struct vm_area_struct *vma,
 void contract_offer(struct call *call, struct vm_area_struct *vma,
 		    const hmm_pfn_t *pfns, unsigned long npages)
 {
-	unsigned long i;
+	unsigned long i, end = 0;
 
 	for (i = 0; i < npages; i++) {
 		if (!pfns[i])
 			continue;
+		/* What has an order is told in its first word alone. */
+		require(call, HMM_TEST_CONTRACT_WORD, i >= end);
+		end = i + (1UL << hmm_migrate_pfn_order(pfns[i]));
+		require(call, HMM_TEST_CONTRACT_WORD, end <= npages);
 		if (pfns[i] & HMM_MIGRATE_PFN_EMPTY)
 			offered_hole(call, vma, pfns[i]);
 		else

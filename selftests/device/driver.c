@@ -11,21 +11,22 @@
 
 atomic_t driver_in_callback = ATOMIC_INIT(0);
 
-/* A fresh page, locked, with one reference; NULL: there is no memory. */
-static struct page *allocate(struct call *call)
+/* A fresh folio, locked, with one reference; NULL: there is no memory. */
+static struct page *allocate(struct call *call, unsigned int order)
 {
-	struct page *page;
+	gfp_t gfp = order ? GFP_TRANSHUGE : GFP_HIGHUSER_MOVABLE;
+	struct folio *folio;
 
 	if (call->driver.memory_pages &&
 	    call->result.given >= call->driver.memory_pages)
 		return NULL;
 	if (call->to_device)
-		return memory_alloc(0);
-	page = alloc_pages_node(call->node,
-				GFP_HIGHUSER_MOVABLE | __GFP_THISNODE, 0);
-	if (page)
-		lock_page(page);
-	return page;
+		return memory_alloc(order);
+	folio = __folio_alloc(gfp | __GFP_THISNODE, order, call->node, NULL);
+	if (!folio)
+		return NULL;
+	folio_lock(folio);
+	return folio_page(folio, 0);
 }
 
 /* Brings the contents of page @offset of what is offered to a destination. */
@@ -74,12 +75,17 @@ static hmm_pfn_t decline(struct call *call, hmm_pfn_t offered)
 	return 0;
 }
 
-/* What to write for page @offset of the folio or hole that @offered begins. */
+/*
+ * What to write for the part of an order, @offset pages into the folio or hole
+ * that @offered begins.
+ */
 static hmm_pfn_t answer(struct call *call, hmm_pfn_t offered,
-			unsigned long offset, unsigned long i)
+			unsigned long offset, unsigned int order,
+			unsigned long i)
 {
 	struct page *page;
 	hmm_pfn_t word = 0;
+	unsigned long j;
 
 	if (!offered) {
 		rules_break(call, offered, i, &word);
@@ -93,16 +99,30 @@ static hmm_pfn_t answer(struct call *call, hmm_pfn_t offered,
 	}
 	if (!offset && rules_break(call, offered, i, &word))
 		return word;
-	page = allocate(call);
+	page = allocate(call, order);
 	if (!page) {
 		call->result.declined++;
 		return hmm_migrate_pfn_error(-ENOMEM);
 	}
-	driver_copy(call, page, offered, offset);
+	for (j = 0; j < 1UL << order; j++)
+		driver_copy(call, page + j, offered, offset + j);
 	call->result.given++;
-	call->last_given = hmm_migrate_pfn(page_to_pfn(page)) |
+	call->last_given = hmm_migrate_pfn_large(page_to_pfn(page), order) |
 			   (offered & HMM_MIGRATE_PFN_WRITE);
 	return call->last_given;
+}
+
+/* The order of destinations for what is offered. */
+static unsigned int order_of(struct call *call, hmm_pfn_t offered)
+{
+	unsigned int order = hmm_migrate_pfn_order(offered);
+	unsigned int limit = call->driver.order_limit;
+
+	if (!limit || order < limit)
+		return order;
+	if (!(offered & HMM_MIGRATE_PFN_EMPTY))
+		call->gave_smaller = true;
+	return limit - 1;
 }
 
 static void alloc_and_copy(struct vm_area_struct *vma, unsigned long start,
@@ -111,6 +131,7 @@ static void alloc_and_copy(struct vm_area_struct *vma, unsigned long start,
 	unsigned long npages = (end - start) >> PAGE_SHIFT;
 	struct call *call = private;
 	unsigned long i, j, nr;
+	unsigned int order;
 	hmm_pfn_t offered;
 
 	atomic_inc(&driver_in_callback);
@@ -123,9 +144,10 @@ static void alloc_and_copy(struct vm_area_struct *vma, unsigned long start,
 
 	for (i = 0; i < npages; i += nr) {
 		offered = call->offered[i];
+		order = order_of(call, offered);
 		nr = min(1UL << hmm_migrate_pfn_order(offered), npages - i);
-		for (j = 0; j < nr; j++)
-			pfns[i + j] = answer(call, offered, j, i + j);
+		for (j = 0; j < nr; j += 1UL << order)
+			pfns[i + j] = answer(call, offered, j, order, i + j);
 	}
 	memcpy(call->given, pfns, npages * sizeof(*pfns));
 	fsleep(call->driver.delay_alloc_us);

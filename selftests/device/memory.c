@@ -74,17 +74,35 @@ static void give_back(struct page *page, unsigned int order)
 	spin_unlock(&lock);
 }
 
+/* The contents of a folio are pages by themselves: the folio may be split. */
+static struct page *content_alloc(unsigned int order)
+{
+	struct page *content = alloc_pages(GFP_HIGHUSER | __GFP_NOWARN, order);
+
+	if (content && order)
+		split_page(content, order);
+	return content;
+}
+
+static void content_free(struct page *content, unsigned int order)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << order; i++)
+		__free_page(content + i);
+}
+
 /* A page as a driver has it right after allocation: locked, one reference. */
 struct page *memory_alloc(unsigned int order)
 {
-	struct folio *content = folio_alloc(GFP_HIGHUSER, order);
+	struct page *content = content_alloc(order);
 	struct page *page;
 
 	if (!content)
 		return NULL;
 	page = take(order);
 	if (!page) {
-		folio_put(content);
+		content_free(content, order);
 		return NULL;
 	}
 	zone_device_folio_init((struct folio *)page, &private.pgmap, order);
@@ -92,13 +110,21 @@ struct page *memory_alloc(unsigned int order)
 	return page;
 }
 
-/* A page that is reserved for the caller, but never came to life. */
+/*
+ * A page that is reserved for the caller, but free. It may have been part of a
+ * larger folio, which only its next user clears.
+ */
 struct page *memory_alloc_free_page(void)
 {
 	struct page *page = take(0);
 
-	if (page)
-		page->zone_device_data = NULL;
+	if (!page)
+		return NULL;
+	zone_device_folio_init((struct folio *)page, &private.pgmap, 0);
+	page->zone_device_data = NULL;
+	unlock_page(page);
+	set_page_count(page, 0);
+	put_dev_pagemap(&private.pgmap);
 	return page;
 }
 
@@ -128,19 +154,32 @@ void memory_take_back(struct page *page)
 struct page *memory_content(struct page *page)
 {
 	struct folio *folio = page_folio(page);
-	struct folio *content;
+	struct page *content;
 
 	if (!folio_is_device_private(folio) ||
-	    page_pgmap(page) != &private.pgmap)
+	    folio->pgmap != &private.pgmap)
 		return page;
 	content = folio_zone_device_data(folio);
-	return folio_page(content, folio_page_idx(folio, page));
+	return content + folio_page_idx(folio, page);
+}
+
+/* The core splits a folio: @tail is one of the new ones, NULL when all are. */
+static void memory_folio_split(struct folio *head, struct folio *tail)
+{
+	struct page *content = folio_zone_device_data(head);
+
+	if (!tail)
+		return;
+	tail->page.zone_device_data = content + folio_pfn(tail) -
+				      folio_pfn(head);
+	tail->page.mapping = head->page.mapping;
+	tail->pgmap = head->pgmap;
 }
 
 static void memory_folio_free(struct folio *folio)
 {
 	unsigned int order = folio_order(folio);
-	struct folio *content = folio_zone_device_data(folio);
+	struct page *content = folio_zone_device_data(folio);
 
 	/* Nobody else cleans the flags before the page is used again. */
 	if (folio_test_clear_mlocked(folio))
@@ -157,12 +196,13 @@ static void memory_folio_free(struct folio *folio)
 
 	folio_set_zone_device_data(folio, NULL);
 	if (content)
-		folio_put(content);
+		content_free(content, order);
 	give_back(&folio->page, order);
 }
 
 static const struct dev_pagemap_ops private_ops = {
 	.folio_free	= memory_folio_free,
+	.folio_split	= memory_folio_split,
 	.migrate_to_ram	= call_fault,
 };
 

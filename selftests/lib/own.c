@@ -100,7 +100,8 @@ long own_to_device(int fd, void *addr, size_t npages)
 {
 	struct hmm_test_move move = own_request(addr, npages,
 						HMM_TEST_TO_DEVICE,
-						HMM_TEST_FROM_SYSTEM);
+						HMM_TEST_FROM_SYSTEM |
+						HMM_TEST_LARGE);
 
 	return moved(fd, &move);
 }
@@ -109,7 +110,8 @@ long own_to_node(int fd, void *addr, size_t npages, unsigned int node)
 {
 	struct hmm_test_move move = own_request(addr, npages, HMM_TEST_TO_NODE,
 						HMM_TEST_FROM_SYSTEM |
-						HMM_TEST_TO_SYSTEM);
+						HMM_TEST_TO_SYSTEM |
+						HMM_TEST_LARGE);
 
 	move.node = node;
 	return moved(fd, &move);
@@ -119,7 +121,8 @@ long own_to_system(int fd, void *addr, size_t npages)
 {
 	struct hmm_test_move move = own_request(addr, npages, HMM_TEST_TO_NODE,
 						HMM_TEST_FROM_DEVICE |
-						HMM_TEST_TO_SYSTEM);
+						HMM_TEST_TO_SYSTEM |
+						HMM_TEST_LARGE);
 
 	return moved(fd, &move);
 }
