@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Large folios: PMD-sized ones and mTHP move whole, where all of them is asked
- * for and the destination is as large; otherwise they are split. One that is on
- * a device because mainline's engine brought it there comes back.
+ * Huge pages of which a part is asked for, or that somebody holds; and those
+ * that mainline's engine has brought to a device.
  */
 #include <linux/mman.h>
 
@@ -11,36 +10,11 @@
 
 #define PAGES	TABLE
 
-static long huge_pages_kb(const char *memory)
-{
-	char line[256];
-	unsigned long start, end;
-	bool inside = false;
-	long kb = 0, value;
-	FILE *file = fopen("/proc/self/smaps", "r");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = (uintptr_t)memory >= start &&
-				 (uintptr_t)memory < end;
-		else if (inside &&
-			 sscanf(line, "AnonHugePages: %ld", &value) == 1)
-			kb += value;
-	}
-	if (file)
-		fclose(file);
-	return kb;
-}
-
-/* So many huge pages, filled. */
 static char *huge_pages(struct __test_metadata *_metadata, size_t tables)
 {
-	char *memory = pages_map(tables * TABLE);
+	char *memory = huge_pages_map(tables, 1);
 
-	ASSERT_NE(NULL, memory);
-	ASSERT_EQ(0, madvise(memory, tables * TABLE * PAGE, MADV_HUGEPAGE));
-	fill(memory, tables * TABLE, 1);
-	ASSERT_EQ(tables * 2048, huge_pages_kb(memory))
+	ASSERT_NE(NULL, memory)
 		TH_LOG("the kernel made no huge pages");
 	return memory;
 }

@@ -136,7 +136,7 @@ static bool same_page(hmm_pfn_t a, hmm_pfn_t b)
 }
 
 /* A hole is filled before finalize_and_map, with a page that is still locked. */
-static void final_word(struct call *call, hmm_pfn_t offered, hmm_pfn_t given,
+static void final_word(struct call *call, bool hole, hmm_pfn_t given,
 		       hmm_pfn_t final)
 {
 	struct page *page = hmm_migrate_pfn_to_page(final);
@@ -146,7 +146,7 @@ static void final_word(struct call *call, hmm_pfn_t offered, hmm_pfn_t given,
 			given & HMM_MIGRATE_PFN_MIGRATE && page &&
 			same_page(given, final) &&
 			folio_test_locked(page_folio(page)));
-		if (page && !(offered & HMM_MIGRATE_PFN_EMPTY))
+		if (page && !hole)
 			require(call, HMM_TEST_CONTRACT_FINAL,
 				!folio_mapped(page_folio(page)));
 		return;
@@ -163,15 +163,19 @@ void contract_final(struct call *call, struct vm_area_struct *vma,
 		    const hmm_pfn_t *pfns)
 {
 	unsigned long npages = (end - start) >> PAGE_SHIFT;
-	unsigned long i;
+	unsigned long i, hole_end = 0;
 
 	might_sleep();
 	require(call, HMM_TEST_CONTRACT_PAIRS,
 		call->in_window && start == call->window_start &&
 		end == call->window_end);
 	call->in_window = false;
-	for (i = 0; i < min(npages, WINDOW_PAGES); i++)
-		final_word(call, call->offered[i], call->given[i], pfns[i]);
+	for (i = 0; i < min(npages, WINDOW_PAGES); i++) {
+		if (call->offered[i] & HMM_MIGRATE_PFN_EMPTY)
+			hole_end = i +
+				   (1UL << hmm_migrate_pfn_order(call->offered[i]));
+		final_word(call, i < hole_end, call->given[i], pfns[i]);
+	}
 }
 
 /* What a word says after the call, added to the sums. */

@@ -52,6 +52,13 @@ __u64 pfn_of(const void *addr);
 size_t pages_on_node(const void *addr, size_t npages, int node);
 const char *place_name(enum place place);
 
+/* huge.c: large folios */
+long huge_pages_kb(const char *memory);
+char *huge_pages_map(size_t tables, unsigned int seed);
+void folio_order_set(unsigned int order);
+void folio_order_reset(void);
+size_t folios_of_order(const char *addr, size_t npages, unsigned int order);
+
 /* own.c: the test device, /dev/hmm_migrate_test */
 int own_open(void);
 struct hmm_test_move own_request(void *addr, size_t npages, int to,

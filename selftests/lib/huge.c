@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Large folios: making them, and seeing whether they are still whole. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib.h"
+
+#define SIZES	"/sys/kernel/mm/transparent_hugepage/hugepages-%lukB/enabled"
+
+#define KPF_COMPOUND_HEAD	_BITULL(15)
+#define KPF_COMPOUND_TAIL	_BITULL(16)
+
+/* What one entry above a page table maps, of the memory mapped at @memory. */
+long huge_pages_kb(const char *memory)
+{
+	char line[256];
+	unsigned long start, end;
+	bool inside = false;
+	long kb = 0, value;
+	FILE *file = fopen("/proc/self/smaps", "r");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = (uintptr_t)memory >= start &&
+				 (uintptr_t)memory < end;
+		else if (inside &&
+			 sscanf(line, "AnonHugePages: %ld", &value) == 1)
+			kb += value;
+	}
+	if (file)
+		fclose(file);
+	return kb;
+}
+
+/* So many tables of memory, each one huge page that is filled; or NULL. */
+char *huge_pages_map(size_t tables, unsigned int seed)
+{
+	char *memory = pages_map(tables * TABLE);
+
+	if (!memory || madvise(memory, tables * TABLE * PAGE, MADV_HUGEPAGE))
+		return NULL;
+	fill(memory, tables * TABLE, seed);
+	return huge_pages_kb(memory) == (long)(tables * 2048) ? memory : NULL;
+}
+
+static void folio_size(unsigned int order, const char *when)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SIZES, (PAGE << order) / 1024);
+	file_write(path, when);
+}
+
+/* From now on page faults in memory that wants it bring folios of this order. */
+void folio_order_set(unsigned int order)
+{
+	unsigned int other;
+
+	for (other = 2; other <= 9; other++)
+		folio_size(other, other == order ? "madvise" : "never");
+}
+
+void folio_order_reset(void)
+{
+	unsigned int order;
+
+	for (order = 2; order < 9; order++)
+		folio_size(order, "never");
+	folio_size(9, "inherit");
+}
+
+static __u64 page_flags(const char *addr)
+{
+	static int fd = -1;
+	__u64 flags = 0;
+
+	if (fd < 0)
+		fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	if (pread(fd, &flags, sizeof(flags),
+		  pfn_of(addr) * sizeof(flags)) != sizeof(flags)) {
+		perror("kpageflags");
+		exit(1);
+	}
+	return flags;
+}
+
+/* How many folios of this order the range consists of, in order. */
+size_t folios_of_order(const char *addr, size_t npages, unsigned int order)
+{
+	size_t count = 0, page, i, nr = 1UL << order;
+
+	for (page = 0; page + nr <= npages; page += nr) {
+		if (!(page_flags(addr + page * PAGE) & KPF_COMPOUND_HEAD))
+			continue;
+		for (i = 1; i < nr; i++)
+			if (!(page_flags(addr + (page + i) * PAGE) &
+			      KPF_COMPOUND_TAIL) ||
+			    pfn_of(addr + (page + i) * PAGE) !=
+			    pfn_of(addr + page * PAGE) + i)
+				break;
+		count += i == nr;
+	}
+	return count;
+}
