@@ -100,7 +100,7 @@ fn offer_holes(batch: &mut Batch<'_>, window: &Window<'_>) {
 }
 
 fn fills_holes(call: &Call, window: &Window<'_>) -> bool {
-    call.policy.from_system() && window.range().may_fill_holes() && !call.is_again()
+    call.policy.takes_system() && window.range().may_fill_holes() && !call.is_again()
 }
 
 /// Takes what one entry maps; [`None`] where it has changed.

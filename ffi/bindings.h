@@ -6,6 +6,7 @@
 #ifndef HMM_MIGRATE_FFI_BINDINGS_H
 #define HMM_MIGRATE_FFI_BINDINGS_H
 
+#include <linux/cacheflush.h>
 #include <linux/cleanup.h>
 #include <linux/compiler_types.h>
 #include <linux/fs.h>
@@ -30,7 +31,6 @@
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/userfaultfd_k.h>
-#include <asm/cacheflush.h>
 #include <asm/tlbflush.h>
 #include "../../internal.h"
 #include "../../swap.h"

@@ -780,6 +780,26 @@ __helper int hmm_raw_split_huge_page(struct page *page)
 	return split_huge_page_to_list_to_order(page, NULL, 0);
 }
 
+__helper bool hmm_raw_folio_file_can_migrate(struct folio *folio)
+{
+	return folio_mapping(folio) &&
+	       !mapping_inaccessible(folio_mapping(folio)) &&
+	       !folio_test_swapcache(folio) &&
+	       folio_mapping(folio)->a_ops->migrate_folio;
+}
+
+/* It waits for nothing: the locks of other folios are held meanwhile. */
+__helper int hmm_raw_file_migrate_folio(struct folio *dst, struct folio *src)
+{
+	return src->mapping->a_ops->migrate_folio(src->mapping, dst, src,
+						  MIGRATE_ASYNC);
+}
+
+__helper void hmm_raw_folio_clear_mapping(struct folio *folio)
+{
+	folio->mapping = NULL;
+}
+
 __helper void hmm_raw_deferred_split_folio(struct folio *folio)
 {
 	deferred_split_folio(folio, false);
@@ -830,6 +850,20 @@ __helper void hmm_raw_folio_add_anon_rmap_pte(struct folio *folio,
 {
 	folio_add_anon_rmap_pte(folio, page, vma, addr,
 				exclusive ? RMAP_EXCLUSIVE : RMAP_NONE);
+}
+
+__helper void hmm_raw_folio_add_file_rmap_pte(struct folio *folio,
+					      struct page *page,
+					      struct vm_area_struct *vma)
+{
+	folio_add_file_rmap_pte(folio, page, vma);
+}
+
+__helper void hmm_raw_folio_add_file_rmap_pmd(struct folio *folio,
+					      struct page *page,
+					      struct vm_area_struct *vma)
+{
+	folio_add_file_rmap_pmd(folio, page, vma);
 }
 
 __helper void hmm_raw_folio_add_new_anon_rmap(struct folio *folio,

@@ -62,7 +62,7 @@ impl Policy {
     }
 
     /// Whether system pages, holes and the zero page are taken.
-    pub(crate) fn from_system(&self) -> bool {
+    pub(crate) fn takes_system(&self) -> bool {
         self.has(raw::hmm_migrate_flags_HMM_MIGRATE_FROM_SYSTEM)
     }
 
@@ -78,7 +78,10 @@ impl Policy {
 
     /// Whether a mapped folio is of a kind that the call takes.
     ///
-    /// What cannot go to the destination is refused here, before anything is unmapped.
+    /// What cannot go to the destination is refused here, before anything is unmapped: pages of a
+    /// file, and those that KSM shares, go to ordinary system memory alone.
+    ///
+    /// The folio is mapped in a page table whose lock is held, or it is locked.
     pub(crate) fn takes(&self, folio: Folio<'_>) -> Result<(), Reason> {
         if folio.is_zone_device() {
             if !folio.is_device_private() && !folio.is_device_coherent() {
@@ -90,13 +93,15 @@ impl Policy {
             if !self.has(raw::hmm_migrate_flags_HMM_MIGRATE_FROM_DEVICE) {
                 return Err(Reason::Nothing);
             }
-        } else if !self.from_system() {
+        } else if !self.takes_system() {
             return Err(Reason::Nothing);
         }
-        if !folio.is_anon() || folio.is_ksm() {
-            return Err(Reason::Kind);
+        let private = folio.is_anon() && !folio.is_ksm();
+        if private || (self.to_system() && folio.may_move_in_system()) {
+            Ok(())
+        } else {
+            Err(Reason::Kind)
         }
-        Ok(())
     }
 }
 

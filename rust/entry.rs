@@ -141,10 +141,13 @@ impl<'b, 's> PteTable<'b, 's> {
         let thawed = unsafe { migration_entry::thaw(old, target, number, vma) };
         // The mapping's own reference: ours is kept until the folio is unlocked.
         target.get();
-        let page = target.page(number);
-        // SAFETY: The target is locked by us or the fault handler, and is mapped here at once.
-        unsafe {
-            raw::folio_add_anon_rmap_pte(target.as_ptr(), page, vma, addr, thawed.exclusive);
+        let (folio, page) = (target.as_ptr(), target.page(number));
+        if target.is_anon() {
+            // SAFETY: The target is locked by us or the fault handler, and is mapped here at once.
+            unsafe { raw::folio_add_anon_rmap_pte(folio, page, vma, addr, thawed.exclusive) };
+        } else {
+            // SAFETY: As above.
+            unsafe { raw::folio_add_file_rmap_pte(folio, page, vma) };
         }
         // SAFETY: The value maps the target, which has been counted and referenced for it.
         unsafe { self.set(ptep, addr, thawed.entry) };
@@ -295,18 +298,15 @@ impl<'t, 'b, 's> PageEntry<'t, 'b, 's> {
             })
     }
 
-    /// Takes the lock of an anonymous folio that is whole.
+    /// Takes the lock of a folio that is whole.
     ///
     /// # Errors
     ///
     /// [`Reason::Locked`] where somebody else has it: it is never waited for. [`Reason::Partial`]
-    /// and [`Reason::Kind`] for other folios.
+    /// for other folios.
     pub(crate) fn lock(self) -> Result<LockedEntry<'t, 'b, 's>, Reason> {
         if !self.is_whole() {
             return Err(Reason::Partial);
-        }
-        if !self.folio().is_anon() {
-            return Err(Reason::Kind);
         }
         let borrowed = self.table.call().is_borrowed(self.folio());
         if !borrowed && !self.folio().try_lock() {
@@ -320,7 +320,7 @@ impl<'t, 'b, 's> PageEntry<'t, 'b, 's> {
     }
 }
 
-/// A [`PageEntry`] whose anonymous folio is locked, and is mapped whole from here on.
+/// A [`PageEntry`] whose folio is locked, and is mapped whole from here on.
 ///
 /// # Invariants
 ///
@@ -414,8 +414,8 @@ impl LockedEntry<'_, '_, '_> {
         if present {
             table.owe_flush(addr);
         }
-        // SAFETY: By the type invariants the page is valid, and anonymous.
-        let exclusive = unsafe { raw::page_anon_exclusive(page) };
+        // SAFETY: By the type invariants the page is valid; it is anonymous.
+        let exclusive = folio.is_anon() && unsafe { raw::page_anon_exclusive(page) };
         // Clear first, then look for pins: a fast pin looks at the entry after it has pinned.
         // SAFETY: The entry is cleared, the folio locked, the table locked.
         if exclusive && unsafe { raw::folio_try_share_anon_rmap_pte(folio.as_ptr(), page) } != 0 {
@@ -444,7 +444,7 @@ impl LockedEntry<'_, '_, '_> {
         let old = unsafe { raw::ptep_get(ptep) };
         // SAFETY: `old` is a migration entry of this area, whose table is locked, for this page.
         let thawed = unsafe { migration_entry::thaw(old, self.folio(), number, vma) };
-        if thawed.exclusive {
+        if thawed.exclusive && self.folio().is_anon() {
             // SAFETY: The page was exclusive before, and nobody can have shared it: its entry has
             // been a migration entry of a locked folio, under the table's lock, ever since.
             unsafe { raw::set_page_anon_exclusive(self.folio().page(number)) };

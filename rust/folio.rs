@@ -176,6 +176,14 @@ impl<'a> Folio<'a> {
         unsafe { raw::folio_page(self.as_ptr(), number) }
     }
 
+    /// Whether it may move within system memory: it is anonymous, or its file can move it.
+    ///
+    /// It is mapped in a page table whose lock is held, or locked: a file keeps it that long.
+    pub(crate) fn may_move_in_system(self) -> bool {
+        // SAFETY: By the type invariants the folio is valid, and the caller keeps its mapping.
+        self.is_anon() || unsafe { raw::folio_file_can_migrate(self.as_ptr()) }
+    }
+
     /// The owner of the device memory, or NULL for ordinary memory.
     pub(crate) fn owner(self) -> *mut c_void {
         if !self.is_zone_device() {

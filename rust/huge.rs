@@ -194,8 +194,13 @@ impl<'b, 's> LockedPmd<'b, 's> {
         // The mapping's own reference: ours is kept until the folio is unlocked.
         target.get();
         let (folio, page) = (target.as_ptr(), target.page(0));
-        // SAFETY: The target is locked by us or the fault handler, and is mapped here at once.
-        unsafe { raw::folio_add_anon_rmap_pmd(folio, page, vma, addr, thawed.exclusive) };
+        if target.is_anon() {
+            // SAFETY: The target is locked by us or the fault handler, and is mapped here at once.
+            unsafe { raw::folio_add_anon_rmap_pmd(folio, page, vma, addr, thawed.exclusive) };
+        } else {
+            // SAFETY: As above.
+            unsafe { raw::folio_add_file_rmap_pmd(folio, page, vma) };
+        }
         // SAFETY: The value maps the target, which has been counted and referenced for it.
         unsafe { self.set(thawed.entry) };
     }
@@ -302,18 +307,15 @@ impl<'t, 'b, 's> HugePage<'t, 'b, 's> {
         self.lock.window.is_whole() && self.folio().order() == ORDER
     }
 
-    /// Takes the lock of an anonymous folio that is whole.
+    /// Takes the lock of a folio that is whole.
     ///
     /// # Errors
     ///
     /// [`Reason::Locked`] where somebody else has it: it is never waited for. [`Reason::Partial`]
-    /// and [`Reason::Kind`] for other folios.
+    /// for other folios.
     pub(crate) fn lock(self) -> Result<LockedHuge<'t, 'b, 's>, Reason> {
         if !self.is_whole() {
             return Err(Reason::Partial);
-        }
-        if !self.folio().is_anon() {
-            return Err(Reason::Kind);
         }
         let borrowed = self.lock.call().is_borrowed(self.folio());
         if !borrowed && !self.folio().try_lock() {
@@ -327,7 +329,7 @@ impl<'t, 'b, 's> HugePage<'t, 'b, 's> {
     }
 }
 
-/// A [`HugePage`] whose anonymous folio is locked, and is all of the window.
+/// A [`HugePage`] whose folio is locked, and is all of the window.
 ///
 /// # Invariants
 ///

@@ -42,14 +42,14 @@ pub(crate) fn must_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
 
 /// Whether the core can split a large folio.
 ///
-/// Its split leaves the pieces of a device-coherent folio without their device, so those stay
-/// whole.
+/// Its split leaves the pieces of a device-coherent folio without their device, and those of a
+/// file's mapped nowhere, so these stay whole.
 ///
 /// # Errors
 ///
 /// [`Reason::Partial`] where it cannot.
 pub(crate) fn may_split(folio: Folio<'_>) -> Result<(), Reason> {
-    if folio.is_device_coherent() {
+    if folio.is_device_coherent() || !folio.is_anon() {
         return Err(Reason::Partial);
     }
     Ok(())

@@ -301,6 +301,11 @@ impl Slot {
         if src.is_mapped() || !off_lru {
             return Err(Reason::Raced);
         }
+        if !src.is_anon() {
+            migrate_in_file(src, dst)?;
+            self.state = State::Migrated;
+            return Ok(());
+        }
         // SAFETY: Both are locked by us or by the fault handler. The source is unmapped, off the
         // LRU, and has one reference beyond the expected ones. The destination is fresh.
         let error = unsafe { raw::folio_migrate_mapping(dst.as_ptr(), src.as_ptr()) };
@@ -422,4 +427,25 @@ impl Slot {
         self.release(held::SOURCE | held::DESTINATION | held::CHARGED);
         self.state = State::Settled;
     }
+}
+
+/// Lets a file take another folio for its page, as it does it itself: what belongs to the page
+/// beside its contents only the file knows. It copies once more what the driver has copied.
+///
+/// # Errors
+///
+/// [`Reason::Raced`] where the page is no longer the file's, [`Reason::Pinned`] where somebody uses
+/// it; nothing has changed then.
+fn migrate_in_file(src: Folio<'_>, dst: Folio<'_>) -> Result<(), Reason> {
+    if !src.may_move_in_system() {
+        return Err(Reason::Raced);
+    }
+    // SAFETY: Both are locked by us. The source is unmapped, off the LRU, and has one reference
+    // beyond the expected ones. The destination is fresh.
+    if unsafe { raw::file_migrate_folio(dst.as_ptr(), src.as_ptr()) } != 0 {
+        return Err(Reason::Pinned);
+    }
+    // SAFETY: The file does not have the source any more, and its lock is ours.
+    unsafe { raw::folio_clear_mapping(src.as_ptr()) };
+    Ok(())
 }

@@ -5,7 +5,7 @@
 use kernel::prelude::*;
 
 #[kunit_tests(hmm_migrate_batch)]
-mod tests {
+mod bookkeeping {
     use crate::mm::{
         batch::Batch,
         call::{
@@ -193,9 +193,9 @@ mod tests {
     fn flags_say_what_is_taken() {
         let policy = |flags, owner| Policy::new(flags, owner);
 
-        assert!(policy(0, null_mut()).is_ok_and(|policy| policy.from_system()));
-        assert!(policy(FROM_SYSTEM, null_mut()).is_ok_and(|policy| policy.from_system()));
-        assert!(policy(FROM_DEVICE, an_owner()).is_ok_and(|policy| !policy.from_system()));
+        assert!(policy(0, null_mut()).is_ok_and(|policy| policy.takes_system()));
+        assert!(policy(FROM_SYSTEM, null_mut()).is_ok_and(|policy| policy.takes_system()));
+        assert!(policy(FROM_DEVICE, an_owner()).is_ok_and(|policy| !policy.takes_system()));
         assert!(policy(TO_SYSTEM, null_mut()).is_ok_and(|policy| policy.to_system()));
         assert!(policy(FROM_DEVICE, null_mut()).is_err());
         assert!(policy(1 << 4, null_mut()).is_err());

@@ -218,11 +218,11 @@ mod tests {
     use core::mem::MaybeUninit;
 
     /// Whether an anonymous area with these flags is refused.
-    fn refused(flags: u64) -> bool {
+    fn refused(flags: usize) -> bool {
         let mut vma = MaybeUninit::<bindings::vm_area_struct>::zeroed();
         let ptr = vma.as_mut_ptr();
         // SAFETY: The memory is ours; every field of the structure may be zero.
-        unsafe { (*ptr).__bindgen_anon_2.vm_flags = flags as _ };
+        unsafe { (*ptr).__bindgen_anon_2.vm_flags = flags };
         // SAFETY: It lives longer than the reference, and nobody else can reach it.
         is_refused(unsafe { VmaRef::from_raw(ptr) })
     }
@@ -230,24 +230,24 @@ mod tests {
     #[test]
     fn ordinary_areas_are_taken() {
         assert!(!refused(0));
-        assert!(!refused((bindings::VM_READ | bindings::VM_WRITE) as u64));
+        assert!(!refused(bindings::VM_READ | bindings::VM_WRITE));
         // SAFETY: A constant.
-        assert!(!refused(unsafe { raw::flag_locked() } as u64));
+        assert!(!refused(unsafe { raw::flag_locked() }));
     }
 
     #[test]
     fn special_areas_are_refused() {
-        assert!(refused(bindings::VM_PFNMAP as u64));
-        assert!(refused(bindings::VM_IO as u64));
-        assert!(refused(bindings::VM_MIXEDMAP as u64));
-        assert!(refused(bindings::VM_DONTEXPAND as u64));
-        assert!(refused(bindings::VM_HUGETLB as u64));
+        assert!(refused(bindings::VM_PFNMAP));
+        assert!(refused(bindings::VM_IO));
+        assert!(refused(bindings::VM_MIXEDMAP));
+        assert!(refused(bindings::VM_DONTEXPAND));
+        assert!(refused(bindings::VM_HUGETLB));
     }
 
     #[test]
     #[cfg(CONFIG_X86_USER_SHADOW_STACK)]
     fn shadow_stacks_are_refused() {
         // SAFETY: A constant.
-        assert!(refused(unsafe { raw::flag_shadow_stack() } as u64));
+        assert!(refused(unsafe { raw::flag_shadow_stack() }));
     }
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 int __real_poll(struct pollfd *fds, nfds_t nfds, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t nfds, int timeout);
 
 int __wrap_poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages of files, and pages that KSM shares, move from node to node, as their
+ * file moves them itself. A device gets none of them: they stay as they are.
+ */
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "test.h"
+
+#define PAGES	64
+#define WHERE	"/tmp/files"
+
+FIXTURE(files)
+{
+	int fd;
+	int file;
+	char *memory;
+};
+
+FIXTURE_VARIANT(files)
+{
+	bool on_disk;		/* where pages have buffers; else in memory */
+	int sharing;
+};
+
+FIXTURE_VARIANT_ADD(files, memory_shared)
+{
+	.sharing = MAP_SHARED,
+};
+
+FIXTURE_VARIANT_ADD(files, memory_private)
+{
+	.sharing = MAP_PRIVATE,
+};
+
+FIXTURE_VARIANT_ADD(files, disk_shared)
+{
+	.on_disk = true,
+	.sharing = MAP_SHARED,
+};
+
+FIXTURE_VARIANT_ADD(files, disk_private)
+{
+	.on_disk = true,
+	.sharing = MAP_PRIVATE,
+};
+
+/*
+ * A file of known contents on a file system that is made for it. What is
+ * written at once is in large folios, where the file system has them.
+ */
+static int file_on(bool on_disk, size_t at_once)
+{
+	char *memory = pages_map(PAGES);
+	size_t page;
+	int file;
+
+	mkdir(WHERE, 0755);
+	if (on_disk) {
+		if (run("mke2fs -b 4096 /dev/pmem0 > /dev/null 2>&1"))
+			return -1;
+		if (mount("/dev/pmem0", WHERE, "ext2", 0, ""))
+			return -1;
+	} else if (mount("tmpfs", WHERE, "tmpfs", 0, "")) {
+		return -1;
+	}
+	file = open(WHERE "/file", O_CREAT | O_RDWR, 0600);
+	fill(memory, PAGES, 1);
+	for (page = 0; page < PAGES; page += at_once)
+		if (write(file, memory + page * PAGE, at_once * PAGE) !=
+		    at_once * PAGE)
+			return -1;
+	if (fsync(file))
+		return -1;
+	pages_unmap(memory, PAGES);
+	return file;
+}
+
+FIXTURE_SETUP(files)
+{
+	on_cpu(0);
+	self->fd = own_open();
+	ASSERT_GE(self->fd, 0);
+	self->file = file_on(variant->on_disk, 1);
+	ASSERT_GE(self->file, 0);
+	self->memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			    variant->sharing, self->file, 0);
+	ASSERT_NE(MAP_FAILED, self->memory);
+	ASSERT_EQ(-1, wrong(self->memory, PAGES, 1));
+}
+
+FIXTURE_TEARDOWN(files)
+{
+	munmap(self->memory, PAGES * PAGE);
+	close(self->file);
+	EXPECT_EQ(0, umount(WHERE));
+	close(self->fd);
+}
+
+/* What the file itself says, which may be read from the disk once more. */
+static long wrong_in_file(int file, unsigned int seed)
+{
+	char *memory = pages_map(PAGES);
+	long page = 0;
+
+	if (pread(file, memory, PAGES * PAGE, 0) == PAGES * PAGE)
+		page = wrong(memory, PAGES, seed);
+	pages_unmap(memory, PAGES);
+	return page;
+}
+
+TEST_F(files, to_a_node_and_back)
+{
+	ASSERT_EQ(PAGES, own_to_node(self->fd, self->memory, PAGES, 1));
+	EXPECT_EQ(PAGES, pages_on_node(self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong_in_file(self->file, 1));
+	ASSERT_EQ(PAGES, own_to_node(self->fd, self->memory, PAGES, 0));
+	EXPECT_EQ(PAGES, pages_on_node(self->memory, PAGES, 0));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong_in_file(self->file, 1));
+}
+
+/* Written before, and again after: all of it reaches the file. */
+TEST_F(files, written)
+{
+	bool shared = variant->sharing == MAP_SHARED;
+
+	fill(self->memory, PAGES / 2, 2);
+	ASSERT_EQ(PAGES, own_to_node(self->fd, self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES / 2, 2));
+	EXPECT_TRUE(page_is(self->memory, PAGES - 1, 1));
+	fill(self->memory, PAGES, 3);
+	ASSERT_EQ(0, msync(self->memory, PAGES * PAGE, MS_SYNC));
+	ASSERT_EQ(PAGES, own_to_node(self->fd, self->memory, PAGES, 0));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 3));
+	file_write("/proc/sys/vm/drop_caches", "3");
+	EXPECT_EQ(-1, wrong_in_file(self->file, shared ? 3 : 1));
+}
+
+TEST_F(files, mapped_by_two)
+{
+	struct pair pair;
+	pid_t child;
+
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		if (wrong(self->memory, PAGES, 1) != -1)
+			_exit(1);
+		pair_child_turn(&pair);
+		if (wrong(self->memory, PAGES, 1) != -1)
+			_exit(2);
+		fill(self->memory, PAGES, 2);
+		_exit(0);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	ASSERT_EQ(PAGES, own_to_node(self->fd, self->memory, PAGES, 1));
+	pair_go(&pair);
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES,
+			    variant->sharing == MAP_SHARED ? 2 : 1));
+}
+
+/* The file is cut while its pages are on their way: the driver is slow. */
+TEST_F(files, cut_meanwhile)
+{
+	struct hmm_test_move move = own_request(self->memory, PAGES,
+						HMM_TEST_TO_NODE,
+						HMM_TEST_FROM_SYSTEM |
+						HMM_TEST_TO_SYSTEM |
+						HMM_TEST_LARGE);
+	pid_t child;
+
+	move.node = 1;
+	move.driver.delay_alloc_us = 200000;
+	child = fork();
+	if (!child) {
+		if (own_wait_for_callback(self->fd))
+			_exit(1);
+		_exit(ftruncate(self->file, PAGES / 2 * PAGE) ? 2 : 0);
+	}
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(0, move.result.ret);
+	EXPECT_EQ(-1, wrong(self->memory, PAGES / 2, 1));
+	EXPECT_EQ(PAGES / 2, pages_at(self->memory, PAGES, SYSTEM));
+}
+
+TEST_F(files, pinned)
+{
+	ASSERT_EQ(0, own_hold(self->fd, pfn_of(self->memory + 5 * PAGE),
+			      HMM_TEST_HOLD_REFERENCE));
+	EXPECT_EQ(PAGES - 1, own_to_node(self->fd, self->memory, PAGES, 1));
+	EXPECT_EQ(PAGES - 1, pages_on_node(self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_EQ(1, own_to_node(self->fd, self->memory + 5 * PAGE, 1, 1));
+}
+
+/* Nothing is unmapped for a device that cannot have it. */
+TEST_F(files, not_to_a_device)
+{
+	struct hmm_test_move move = own_request(self->memory, PAGES,
+						HMM_TEST_TO_DEVICE,
+						HMM_TEST_FROM_SYSTEM |
+						HMM_TEST_LARGE);
+	long faults;
+
+	ASSERT_EQ(0, stats_on());
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(PAGES, move.result.left[HMM_TEST_KIND])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(0, move.result.windows);
+	EXPECT_EQ(0, stats("tlb_flushes"));
+	stats_off();
+	faults = vm_count("pgfault");
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	EXPECT_GT(PAGES / 4, vm_count("pgfault") - faults);
+}
+
+/* The first line of smaps for the memory that begins with @name, in kB. */
+static long smaps_kb(const char *memory, const char *name)
+{
+	char line[256], key[64];
+	unsigned long start, end;
+	bool inside = false;
+	long kb = -1, value;
+	FILE *file = fopen("/proc/self/smaps", "r");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = (uintptr_t)memory >= start &&
+				 (uintptr_t)memory < end;
+		else if (inside && kb < 0 &&
+			 sscanf(line, "%63[^:]: %ld", key, &value) == 2 &&
+			 !strcmp(key, name))
+			kb = value;
+	}
+	if (file)
+		fclose(file);
+	return kb;
+}
+
+/* A huge page of a file in memory: moved whole, or refused whole. */
+TEST(huge)
+{
+	struct hmm_test_move move;
+	char *memory, *place;
+	int fd = own_open(), file;
+
+	ASSERT_GE(fd, 0);
+	mkdir(WHERE, 0755);
+	ASSERT_EQ(0, mount("tmpfs", WHERE, "tmpfs", 0, "huge=always"));
+	file = open(WHERE "/file", O_CREAT | O_RDWR, 0600);
+	ASSERT_GE(file, 0);
+	ASSERT_EQ(0, ftruncate(file, TABLE * PAGE));
+	place = pages_map(TABLE);
+	memory = mmap(place, TABLE * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_FIXED, file, 0);
+	ASSERT_EQ(place, memory);
+	fill(memory, TABLE, 1);
+	ASSERT_EQ(2048, smaps_kb(memory, "ShmemPmdMapped"));
+
+	ASSERT_EQ(0, stats_on());
+	move = own_request(memory, TABLE, HMM_TEST_TO_DEVICE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(TABLE, move.result.left[HMM_TEST_KIND]);
+	move = own_request(memory, TABLE, HMM_TEST_TO_DEVICE,
+			   HMM_TEST_FROM_SYSTEM);
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(TABLE, move.result.left[HMM_TEST_KIND]);
+	EXPECT_EQ(2048, smaps_kb(memory, "ShmemPmdMapped"));
+
+	ASSERT_EQ(TABLE, own_to_node(fd, memory, TABLE, 1));
+	EXPECT_EQ(TABLE, pages_on_node(memory, TABLE, 1));
+	EXPECT_EQ(2048, smaps_kb(memory, "ShmemPmdMapped"));
+	EXPECT_EQ(0, stats("splits"));
+	stats_off();
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+
+	/* Split, its pages would be mapped nowhere: a part of it stays. */
+	move = own_request(memory + 50 * PAGE, 100, HMM_TEST_TO_NODE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM);
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(100, move.result.left[HMM_TEST_PARTIAL])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(2048, smaps_kb(memory, "ShmemPmdMapped"));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	munmap(memory, TABLE * PAGE);
+	close(file);
+	EXPECT_EQ(0, umount(WHERE));
+}
+
+/* A large folio of the page cache, that a page table maps. */
+TEST(large_on_disk)
+{
+	struct hmm_test_move move;
+	int fd = own_open(), file;
+	char *memory;
+
+	ASSERT_GE(fd, 0);
+	file = file_on(true, PAGES);
+	ASSERT_GE(file, 0);
+	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      file, 0);
+	ASSERT_NE(MAP_FAILED, memory);
+	fill(memory, PAGES, 2);
+	ASSERT_EQ(1, folios_of_order(memory, PAGES, 6));
+
+	move = own_request(memory + 5 * PAGE, 10, HMM_TEST_TO_NODE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM |
+			   HMM_TEST_LARGE);
+	move.node = 1;
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(10, move.result.left[HMM_TEST_PARTIAL])
+		TH_LOG("%s", own_describe(&move.result));
+	ASSERT_EQ(PAGES, own_to_node(fd, memory, PAGES, 1));
+	EXPECT_EQ(PAGES, pages_on_node(memory, PAGES, 1));
+	EXPECT_EQ(1, folios_of_order(memory, PAGES, 6));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
+	ASSERT_EQ(0, fsync(file));
+	munmap(memory, PAGES * PAGE);
+	file_write("/proc/sys/vm/drop_caches", "3");
+	EXPECT_EQ(-1, wrong_in_file(file, 2));
+	close(file);
+	EXPECT_EQ(0, umount(WHERE));
+}
+
+/* Two pages that are one stay one, on the other node. */
+TEST(merged)
+{
+	char *memory = pages_map(2 * PAGES);
+	int fd = own_open(), tries;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	fill(memory + PAGES * PAGE, PAGES, 1);
+	ASSERT_EQ(0, madvise(memory, 2 * PAGES * PAGE, MADV_MERGEABLE));
+	file_write("/sys/kernel/mm/ksm/sleep_millisecs", "1");
+	file_write("/sys/kernel/mm/ksm/pages_to_scan", "1000");
+	ASSERT_EQ(0, file_write("/sys/kernel/mm/ksm/run", "1"));
+	for (tries = 0; tries < 500; tries++) {
+		if (file_number("/proc/self/ksm_merging_pages", NULL) ==
+		    2 * PAGES)
+			break;
+		sleep_ms(20);
+	}
+	file_write("/sys/kernel/mm/ksm/run", "0");
+	ASSERT_GT(500, tries) TH_LOG("ksmd has not merged the pages");
+
+	/* One mapping of each is met first, and takes the other along. */
+	EXPECT_EQ(PAGES, own_to_node(fd, memory, PAGES, 1));
+	EXPECT_EQ(2 * PAGES, pages_on_node(memory, 2 * PAGES, 1));
+	EXPECT_EQ(pfn_of(memory), pfn_of(memory + PAGES * PAGE));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong(memory + PAGES * PAGE, PAGES, 1));
+	fill_page(memory, 3, 2);
+	EXPECT_TRUE(page_is(memory + PAGES * PAGE, 3, 1));
+	file_write("/sys/kernel/mm/ksm/run", "2");
+	file_write("/sys/kernel/mm/ksm/run", "0");
+	EXPECT_TRUE(page_is(memory, 3, 2));
+	EXPECT_EQ(-1, wrong(memory + PAGES * PAGE, PAGES, 1));
+}
+
+TEST_HARNESS_MAIN
