@@ -24,10 +24,7 @@ use crate::mm::{
         HugePage,
         LockedPmd, //
     },
-    large::{
-        self,
-        Large, //
-    },
+    large,
     notifier::Bracket,
     page_table::{
         look_up,
@@ -90,7 +87,7 @@ fn collect_window(batch: &mut Batch<'_>, window: &Window<'_>) {
 fn offer_holes(batch: &mut Batch<'_>, window: &Window<'_>) {
     let call = batch.call();
 
-    if !fills_holes(call, window) {
+    if !fills_holes(call, window) || call.is_again() {
         return;
     }
     if call.policy.large() && window.is_whole() && window.range().may_be_huge() {
@@ -100,7 +97,7 @@ fn offer_holes(batch: &mut Batch<'_>, window: &Window<'_>) {
 }
 
 fn fills_holes(call: &Call, window: &Window<'_>) -> bool {
-    call.policy.takes_system() && window.range().may_fill_holes() && !call.is_again()
+    call.policy.takes_system() && window.range().may_fill_holes()
 }
 
 /// Takes what one entry maps; [`None`] where it has changed.
@@ -126,6 +123,9 @@ fn take_huge_page(call: &Call, page: HugePage<'_, '_, '_>) -> Result<(), Reason>
     if large::must_split(call, page.folio(), page.is_whole()) {
         large::may_split(page.folio())?;
         return ask_for_split(call);
+    }
+    if large::is_held(call, page.folio()) {
+        return Err(Reason::Pinned);
     }
     let page = page.lock()?;
     give_back_swap_slots(call, page.folio(), || page.free_swap())?;
@@ -181,6 +181,9 @@ fn take_entry(call: &Call, entry: Entry<'_, '_, '_>, fills: bool) -> Result<(), 
             if page.folio().has_poison() {
                 return Err(Reason::Poisoned);
             }
+            if large::is_held(call, page.folio()) {
+                return Err(Reason::Pinned);
+            }
             let page = page.lock()?;
             // KSM works under the folio lock: look again.
             call.policy.takes(page.folio())?;
@@ -228,13 +231,15 @@ fn collect_device_pages(batch: &mut Batch<'_>, pages: usize) {
 fn take_device_page(batch: &mut Batch<'_>, index: usize) -> (usize, Result<(), Reason>) {
     let word = batch.word(index);
     if !word.has(VALID) {
-        return (1, Err(Reason::Nothing));
+        // What stays in the second round has lost its number.
+        let again = batch.call().is_again();
+        return (1, if again { Ok(()) } else { Err(Reason::Nothing) });
     }
     let Some(held) = HeldFolio::of_device_pfn(word.pfn()) else {
         return (1, Err(Reason::NotMapped));
     };
     let pfns = held.folio().pfns();
-    let whole = batch.has_pfns(index, pfns.clone());
+    let whole = batch.has_pfns(index, pfns.clone()) && !held.folio().is_partly_mapped();
     let result = take_device_folio(batch, index, held, whole);
     (if whole { pfns.len() } else { 1 }, result)
 }
@@ -268,125 +273,10 @@ fn take_device_folio(
         large::may_split(locked.folio())?;
         return ask_for_split(call);
     }
+    if locked.folio().has_poison() {
+        return Err(Reason::Poisoned);
+    }
     let anon_vma = AnonVma::of(locked.folio()).ok_or(Reason::NotMapped)?;
     batch.push(Slot::device(locked, index, anon_vma));
     Ok(())
-}
-
-/// Splits the large folios of a window that cannot move whole, one at a time, while no other folio
-/// is locked.
-pub(crate) fn split(mut batch: Batch<'_>) {
-    match batch.place() {
-        Place::Vma(window) => split_window(&mut batch, &window),
-        Place::Device { pages, .. } => split_device_pages(&batch, pages),
-    }
-}
-
-fn split_device_pages(batch: &Batch<'_>, pages: usize) {
-    let call = batch.call();
-    let mut done = 0..0;
-
-    for index in 0..pages {
-        let word = batch.word(index);
-        if !word.has(VALID) || done.contains(&word.pfn()) || !batch.is_wanted(index) {
-            continue;
-        }
-        let Some(held) = HeldFolio::of_device_pfn(word.pfn()) else {
-            continue;
-        };
-        let pfns = held.folio().pfns();
-        let whole = batch.has_pfns(index, pfns.clone());
-        if is_to_be_split(call, held.folio(), whole) {
-            split_one(call, Large::Held(held));
-        }
-        done = pfns;
-    }
-}
-
-/// Whether a folio, which nothing keeps from changing, is one for the split pass.
-fn is_to_be_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
-    call.policy.takes(folio).is_ok()
-        && large::must_split(call, folio, whole)
-        && large::may_split(folio).is_ok()
-}
-
-fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
-    let call = batch.call();
-    let mut index = 0;
-
-    while index < window.pages() {
-        match look_up(window) {
-            Level::Hole => return,
-            Level::Leaf(pmd) => match LockedPmd::lock(batch, pmd).map(find_huge) {
-                None | Some(Found::Changed) => {}
-                Some(Found::Other) => return,
-                Some(Found::ZeroPage) => large::split_zero_page(pmd),
-                Some(Found::Folio(large)) => {
-                    if !split_one(call, large) {
-                        return;
-                    }
-                }
-            },
-            Level::Table(pmd) => {
-                let Some(table) = PteTable::lock(batch, pmd) else {
-                    continue;
-                };
-                let Some((at, large)) = next_large(table, index) else {
-                    return;
-                };
-                split_one(call, large);
-                index = at + 1;
-            }
-        }
-    }
-}
-
-/// What the split pass finds in place of a page table.
-enum Found {
-    Changed,
-    ZeroPage,
-    Folio(Large),
-    Other,
-}
-
-fn find_huge(mut lock: LockedPmd<'_, '_>) -> Found {
-    let call = lock.call();
-
-    match lock.entry() {
-        HugeEntry::Changed => Found::Changed,
-        HugeEntry::ZeroPage => Found::ZeroPage,
-        HugeEntry::Page(page) if is_to_be_split(call, page.folio(), page.is_whole()) => {
-            Found::Folio(Large::new(call, page.folio()))
-        }
-        HugeEntry::Page(_) | HugeEntry::Other(_) => Found::Other,
-    }
-}
-
-/// The next large folio that is to be split, from a page on.
-fn next_large(mut table: PteTable<'_, '_>, from: usize) -> Option<(usize, Large)> {
-    let call = table.call();
-    let mut index = from;
-
-    while index < table.window().pages() {
-        let is_wanted = table.is_wanted(index);
-        let entry = table.entry(index);
-        let pages = entry.pages();
-        match entry {
-            Entry::Page(page)
-                if is_wanted && is_to_be_split(call, page.folio(), page.is_whole()) =>
-            {
-                return Some((index, Large::new(call, page.folio())));
-            }
-            _ => index += pages,
-        }
-    }
-    None
-}
-
-fn split_one(call: &Call, large: Large) -> bool {
-    let result = large::split(call, large);
-    if let Err(reason) = result {
-        call.set_split_failure(reason);
-    }
-    result.is_ok()
 }

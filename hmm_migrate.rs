@@ -28,7 +28,7 @@
 //! mmap_lock (read; the caller's, or none for eviction by frame number)
 //!   folio lock (only ever tried while another is held)
 //!     anon_vma rwsem (inside try_to_migrate() and remove_migration_ptes())
-//!       page-table lock (PteTable, PmdLock)
+//!       page-table lock (PteTable, LockedPmd)
 //!         lruvec lock, swap cluster lock
 //! ```
 //!
@@ -57,6 +57,7 @@ use crate::mm::{
     debugfs::Files,
     lru,
     scratch::Scratch,
+    split,
     stats::{
         self,
         timed,
@@ -134,7 +135,7 @@ fn migrate_window<'a>(
             Some(Retry::Drain) => lru::drain_all(),
             Some(Retry::Split | Retry::Smaller) => {
                 let batch = Batch::new(call, place, scratch.lend(offset, pages));
-                timed(Stage::Split, || collect::split(batch));
+                timed(Stage::Split, || split::split(batch));
             }
         }
     }
@@ -202,7 +203,8 @@ fn migrate_device(
         let mut pages = scratch.window_pages().min(total - first);
         if let Some(pfn) = first_pfn {
             // No large folio lies across the end of a window, so that all of them move whole.
-            pages = pages.min(scratch.window_pages() - (pfn + first) % scratch.window_pages());
+            let size = 1 << scratch.window_pages().ilog2();
+            pages = pages.min(size - (pfn + first) % size);
             let words = scratch.lend(first, pages).words;
             for (index, word) in words.iter().enumerate() {
                 word.set(PfnWord::offer(pfn + first + index, 0));

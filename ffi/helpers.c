@@ -580,6 +580,12 @@ __helper unsigned long hmm_raw_page_to_pfn(struct page *page)
 	return page_to_pfn(page);
 }
 
+__helper unsigned long hmm_raw_folio_page_idx(struct folio *folio,
+					      struct page *page)
+{
+	return folio_page_idx(folio, page);
+}
+
 __helper struct folio *hmm_raw_page_folio(struct page *page)
 {
 	return page_folio(page);
@@ -618,6 +624,12 @@ __helper int hmm_raw_folio_ref_count(struct folio *folio)
 __helper int hmm_raw_folio_expected_ref_count(struct folio *folio)
 {
 	return folio_expected_ref_count(folio);
+}
+
+__helper bool hmm_raw_folio_is_partly_mapped(struct folio *folio)
+{
+	return folio_test_large(folio) && !folio_entire_mapcount(folio) &&
+	       folio_mapcount(folio) < folio_nr_pages(folio);
 }
 
 __helper bool hmm_raw_folio_mapped(struct folio *folio)
@@ -842,21 +854,23 @@ __helper void hmm_raw_folio_add_anon_rmap_pmd(struct folio *folio,
 				exclusive ? RMAP_EXCLUSIVE : RMAP_NONE);
 }
 
-__helper void hmm_raw_folio_add_anon_rmap_pte(struct folio *folio,
-					      struct page *page,
-					      struct vm_area_struct *vma,
-					      unsigned long addr,
-					      bool exclusive)
+__helper void hmm_raw_folio_add_anon_rmap_ptes(struct folio *folio,
+					       struct page *page,
+					       unsigned long nr_pages,
+					       struct vm_area_struct *vma,
+					       unsigned long addr,
+					       bool exclusive)
 {
-	folio_add_anon_rmap_pte(folio, page, vma, addr,
-				exclusive ? RMAP_EXCLUSIVE : RMAP_NONE);
+	folio_add_anon_rmap_ptes(folio, page, nr_pages, vma, addr,
+				 exclusive ? RMAP_EXCLUSIVE : RMAP_NONE);
 }
 
-__helper void hmm_raw_folio_add_file_rmap_pte(struct folio *folio,
-					      struct page *page,
-					      struct vm_area_struct *vma)
+__helper void hmm_raw_folio_add_file_rmap_ptes(struct folio *folio,
+					       struct page *page,
+					       unsigned long nr_pages,
+					       struct vm_area_struct *vma)
 {
-	folio_add_file_rmap_pte(folio, page, vma);
+	folio_add_file_rmap_ptes(folio, page, nr_pages, vma);
 }
 
 __helper void hmm_raw_folio_add_file_rmap_pmd(struct folio *folio,
@@ -1013,6 +1027,11 @@ __helper int hmm_raw_mem_cgroup_charge(struct folio *folio,
 				       struct mm_struct *mm)
 {
 	return mem_cgroup_charge(folio, mm, GFP_KERNEL);
+}
+
+__helper int hmm_raw_folio_memcg_alloc_deferred(struct folio *folio)
+{
+	return folio_memcg_alloc_deferred(folio);
 }
 
 __helper void hmm_raw_notifier_start(struct mmu_notifier_range *range,

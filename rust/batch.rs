@@ -280,16 +280,25 @@ impl<'s> Batch<'s> {
         let (index, order, is_hole) = (slot.index(), slot.order(), slot.src().is_none());
         let (errno, result) = match self.word(index).answer() {
             Answer::Declined(Some(TOO_BIG)) if order > 0 && !is_hole => {
+                self.take_unused(number);
                 self.call.ask_for_smaller();
                 (None, Err(Reason::Partial))
             }
-            Answer::Declined(errno) => (errno, Err(Reason::Declined)),
+            Answer::Declined(errno) => {
+                if is_hole {
+                    self.cut_hole(number, 0);
+                } else {
+                    self.take_unused(number);
+                }
+                (errno, Err(Reason::Declined))
+            }
             Answer::Given(word) if is_hole => {
                 let order = self.cut_hole(number, word.order());
                 (None, self.accept(number, word, order))
             }
-            Answer::Given(word) if destination::is_smaller(word, order) => {
-                self.take_smaller(number);
+            Answer::Given(word) if destination::is_unfit(word, order) => {
+                self.take_unused(number);
+                self.call.ask_for_smaller();
                 (None, Err(Reason::Partial))
             }
             Answer::Given(word) => (None, self.accept(number, word, order)),
@@ -311,23 +320,48 @@ impl<'s> Batch<'s> {
         if slot.order() <= order {
             return slot.order();
         }
-        let rest = slot.index() + (1 << order)..slot.pages().end;
+        let whole = slot.pages();
         slot.shrink_hole(order);
-        let mut index = rest.start;
-        while index < rest.end {
-            let order = self.fitting_order(index, rest.end);
+        let mut index = whole.start + (1 << order);
+        while index < whole.end {
+            let order = self.fitting_order(index, &whole);
             self.push_hole(index, order);
             index += 1 << order;
         }
         order
     }
 
-    /// The order of the driver's word for a page, if a hole of that order fits.
-    fn fitting_order(&self, index: usize, end: usize) -> u32 {
+    /// Takes over the destinations that a driver has given for parts of a large source, or for all
+    /// of it in vain; they are given back.
+    fn take_unused(&mut self, number: usize) {
+        let Some(whole) = self.slot_mut(number).map(|slot| slot.pages()) else {
+            return;
+        };
+        let mut index = whole.start;
+        while index < whole.end {
+            let order = self.fitting_order(index, &whole);
+            if let Answer::Given(word) = self.word(index).answer() {
+                let mut taker = number;
+                if index != whole.start {
+                    taker = self.len();
+                    self.push(Slot::unused(index));
+                }
+                // Good or not, nothing is moved to it.
+                let _ = self.accept(taker, word, order);
+                if let Some(slot) = self.slot_mut(taker) {
+                    slot.set_failed();
+                }
+            }
+            index += 1 << order;
+        }
+    }
+
+    /// The order of the driver's word for a page, if a folio of that order fits into `whole` there.
+    fn fitting_order(&self, index: usize, whole: &core::ops::Range<usize>) -> u32 {
         match self.word(index).answer() {
             Answer::Given(word) => {
                 let pages = 1 << word.order();
-                let fits = index % pages == 0 && index + pages <= end;
+                let fits = (index - whole.start) % pages == 0 && index + pages <= whole.end;
                 if fits {
                     word.order()
                 } else {
@@ -336,33 +370,6 @@ impl<'s> Batch<'s> {
             }
             Answer::Declined(_) => 0,
         }
-    }
-
-    /// Takes over the destinations for a source that are smaller than it. They are given back; the
-    /// source is to be split, and its pages are offered again.
-    fn take_smaller(&mut self, number: usize) {
-        let Some(pages) = self.slot_mut(number).map(|slot| slot.pages()) else {
-            return;
-        };
-        let mut index = pages.start;
-        while index < pages.end {
-            let Answer::Given(word) = self.word(index).answer() else {
-                index += 1;
-                continue;
-            };
-            let mut taker = number;
-            if index != pages.start {
-                taker = self.len();
-                self.push(Slot::unused(index));
-            }
-            // Good or not, nothing is moved to it.
-            let _ = self.accept(taker, word, word.order());
-            if let Some(slot) = self.slot_mut(taker) {
-                slot.set_failed();
-            }
-            index += 1 << word.order();
-        }
-        self.call.ask_for_smaller();
     }
 
     /// Notes an error of the driver's that the process must learn of: its CPU waits for a page of
@@ -433,9 +440,9 @@ impl<'s> Batch<'s> {
 
     /// Writes what became of each offer for the driver, and tells it.
     pub(crate) fn tell(&mut self, driver: &impl MigrateOps) {
-        for (word, outcome) in self.words.iter().zip(self.outcomes.iter()) {
-            word.set(PfnWord::outcome(*outcome));
-        }
+        self.words
+            .iter()
+            .for_each(|word| word.set(PfnWord::NOTHING));
         for number in 0..self.len() {
             let slot = match self.slots.as_slice().get(number) {
                 Some(slot) if slot.state() != State::Settled => slot,
@@ -446,7 +453,9 @@ impl<'s> Batch<'s> {
             if moved {
                 stats::count_moved(slot.src(), slot.dst(), pages.len());
             }
-            if let (Some(result), Some(word)) = (slot.result(), self.words.get(index)) {
+            let outcome = self.outcomes.get(index).copied().map(PfnWord::outcome);
+            let result = slot.result().or(outcome);
+            if let (Some(result), Some(word)) = (result, self.words.get(index)) {
                 word.set(result);
             }
             if moved {

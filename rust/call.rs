@@ -200,23 +200,19 @@ impl Call {
         self.again.get()
     }
 
-    /// Asks for a drain of all per-CPU batches; false if this call has had one, or the driver has
-    /// seen the window.
-    pub(crate) fn ask_for_drain(&self) -> bool {
-        let granted = self.may_drain.get() && !self.again.get();
-        if granted {
+    /// Asks for a drain of all per-CPU batches, unless this call has had one, or the driver has seen
+    /// the window.
+    pub(crate) fn ask_for_drain(&self) {
+        if self.may_drain.get() && !self.again.get() {
             self.retry.set(Some(Retry::Drain));
         }
-        granted
     }
 
-    /// Asks for a split of the window's large folios; false if this window has had one.
-    pub(crate) fn ask_for_split(&self) -> bool {
-        let granted = self.may_split.get();
-        if granted {
+    /// Asks for a split of the window's large folios, unless this window has had one.
+    pub(crate) fn ask_for_split(&self) {
+        if self.may_split.get() {
             self.retry.set(Some(Retry::Split));
         }
-        granted
     }
 
     /// Asks for another go at the window for what is left as [`Reason::Partial`], in pages.

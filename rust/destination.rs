@@ -28,10 +28,11 @@ pub(crate) enum Verdict {
     Ignore,
 }
 
-/// Whether a driver's word says that it has nothing as large as the source, of that order.
+/// Whether a driver's word says that it has nothing as large for a source of an order.
 ///
-/// The core cannot split large device-coherent folios, so none is made: they count as too small.
-pub(crate) fn is_smaller(word: PfnWord, order: u32) -> bool {
+/// The core cannot split large device-coherent folios, so none is made: they are as good as smaller
+/// ones.
+pub(crate) fn is_unfit(word: PfnWord, order: u32) -> bool {
     word.order() < order || (order > 0 && is_coherent(word))
 }
 

@@ -46,7 +46,7 @@ impl Entry<'_, '_, '_> {
     /// How many pages it is about: those of a folio that is mapped whole from here on, or one.
     pub(crate) fn pages(&self) -> usize {
         match self {
-            Entry::Page(page) if page.is_whole() => page.folio().pages(),
+            Entry::Page(page) if page.whole => page.folio().pages(),
             _ => 1,
         }
     }
@@ -91,7 +91,9 @@ impl<'b, 's> PteTable<'b, 's> {
 
     fn page_entry(&mut self, index: usize, pte: pte_t, page: *mut page) -> Entry<'_, 'b, 's> {
         // SAFETY: The page is mapped here, which keeps its folio while the table is locked.
-        let folio = unsafe { Folio::of_page(page) }.as_nonnull();
+        let folio = unsafe { Folio::of_page(page) };
+        let whole = core::ptr::eq(page, folio.page(0)) && self.maps_rest(index, pte, folio);
+        let folio = folio.as_nonnull();
         // INVARIANT: Just read under the lock.
         Entry::Page(PageEntry {
             table: self,
@@ -99,6 +101,22 @@ impl<'b, 's> PteTable<'b, 's> {
             pte,
             page,
             folio,
+            whole,
+        })
+    }
+
+    /// Whether the entries after `index` map the pages of a folio after its first, in order, in the
+    /// way that `first` maps that.
+    fn maps_rest(&self, index: usize, first: pte_t, folio: Folio<'_>) -> bool {
+        let present = migration_entry::pte_present(first);
+
+        (1..folio.pages()).all(|number| {
+            self.at(index + number).is_some_and(|(ptep, _)| {
+                // SAFETY: By the type invariants the lock of the table is held.
+                let pte = unsafe { raw::ptep_get(ptep) };
+                migration_entry::pte_present(pte) == present
+                    && migration_entry::page_pfn(pte) == Some(folio.pfn() + number)
+            })
         })
     }
 
@@ -120,37 +138,65 @@ impl<'b, 's> PteTable<'b, 's> {
         // cannot be before this table, which borrows the batch, is unlocked.
         let target = unsafe { Folio::from_raw(target.as_nonnull()) };
 
+        let first = self.frozen(pages.start, src_pfn);
+        let uniform = first.is_some()
+            && (pages.clone().zip(src_pfn..)).all(|(index, pfn)| self.frozen(index, pfn) == first);
+        if uniform {
+            self.map_pages(pages.start, target, 0, pages.len());
+            return;
+        }
         for (number, index) in pages.enumerate() {
-            self.remap_page(index, src_pfn + number, target, number);
+            if self.frozen(index, src_pfn + number).is_some() {
+                self.map_pages(index, target, number, 1);
+            }
         }
     }
 
-    /// Maps page `number` of `target` in the place of the migration entry for `src_pfn`.
-    fn remap_page(&self, index: usize, src_pfn: usize, target: Folio<'_>, number: usize) {
+    /// Whether the migration entry for `src_pfn`, if there is one, is of an exclusive page.
+    fn frozen(&self, index: usize, src_pfn: usize) -> Option<bool> {
+        let (ptep, _) = self.at(index)?;
+        // SAFETY: By the type invariants the lock of the table is held.
+        let pte = unsafe { raw::ptep_get(ptep) };
+        match migration_entry::stands_for(pte) {
+            Some(Leaf::Migration(pfn)) if pfn == src_pfn => {
+                Some(migration_entry::is_exclusive(pte))
+            }
+            _ => None,
+        }
+    }
+
+    /// Maps `count` pages of `target`, from page `number` on, in the place of migration entries
+    /// that are alike.
+    fn map_pages(&self, index: usize, target: Folio<'_>, number: usize, count: usize) {
         let vma = self.window().range().vma();
-        let Some((ptep, addr)) = self.at(index) else {
+        let Some((first, addr)) = self.at(index) else {
             return;
         };
         // SAFETY: By the type invariants the lock of the table is held.
-        let old = unsafe { raw::ptep_get(ptep) };
-        if migration_entry::stands_for(old) != Some(Leaf::Migration(src_pfn)) {
-            return;
-        }
-        // SAFETY: `old` is a migration entry of this area, whose table is locked; the target has
-        // as many pages as the source.
-        let thawed = unsafe { migration_entry::thaw(old, target, number, vma) };
-        // The mapping's own reference: ours is kept until the folio is unlocked.
-        target.get();
+        let exclusive = migration_entry::is_exclusive(unsafe { raw::ptep_get(first) });
         let (folio, page) = (target.as_ptr(), target.page(number));
         if target.is_anon() {
-            // SAFETY: The target is locked by us or the fault handler, and is mapped here at once.
-            unsafe { raw::folio_add_anon_rmap_pte(folio, page, vma, addr, thawed.exclusive) };
+            // SAFETY: The target is locked by us or the fault handler, and its pages are mapped here
+            // at once.
+            unsafe { raw::folio_add_anon_rmap_ptes(folio, page, count, vma, addr, exclusive) };
         } else {
             // SAFETY: As above.
-            unsafe { raw::folio_add_file_rmap_pte(folio, page, vma) };
+            unsafe { raw::folio_add_file_rmap_ptes(folio, page, count, vma) };
         }
-        // SAFETY: The value maps the target, which has been counted and referenced for it.
-        unsafe { self.set(ptep, addr, thawed.entry) };
+        for offset in 0..count {
+            let Some((ptep, addr)) = self.at(index + offset) else {
+                return;
+            };
+            // SAFETY: By the type invariants the lock of the table is held.
+            let old = unsafe { raw::ptep_get(ptep) };
+            // SAFETY: `old` is a migration entry of this area, whose table is locked; the target
+            // has as many pages as the source.
+            let pte = unsafe { migration_entry::thaw(old, target, number + offset, vma) };
+            // The mapping's own reference: ours is kept until the folio is unlocked.
+            target.get();
+            // SAFETY: The value maps the target, which has been counted and referenced for it.
+            unsafe { self.set(ptep, addr, pte) };
+        }
     }
 
     /// Writes an entry that was not present.
@@ -266,13 +312,15 @@ impl HoleEntry<'_, '_, '_> {
 /// # Invariants
 ///
 /// The entry of the page with the number `index` has the value `pte`, which maps, or stands for,
-/// `page`, a part of `folio`; the table's lock keeps it so.
+/// `page`, a part of `folio`. If `whole`, that is its first page, and the following entries map the
+/// others in order. The table's lock keeps it so.
 pub(crate) struct PageEntry<'t, 'b, 's> {
     table: &'t mut PteTable<'b, 's>,
     index: usize,
     pte: pte_t,
     page: *mut page,
     folio: NonNull<kernel::bindings::folio>,
+    whole: bool,
 }
 
 impl<'t, 'b, 's> PageEntry<'t, 'b, 's> {
@@ -284,18 +332,14 @@ impl<'t, 'b, 's> PageEntry<'t, 'b, 's> {
 
     /// Whether the folio begins here, and all of it is mapped here, in order.
     pub(crate) fn is_whole(&self) -> bool {
-        let folio = self.folio();
-        let present = migration_entry::pte_present(self.pte);
+        self.whole
+    }
 
-        core::ptr::eq(self.page, folio.page(0))
-            && (1..folio.pages()).all(|number| {
-                self.table.at(self.index + number).is_some_and(|(ptep, _)| {
-                    // SAFETY: By the type invariants of `PteTable` its lock is held.
-                    let pte = unsafe { raw::ptep_get(ptep) };
-                    migration_entry::pte_present(pte) == present
-                        && migration_entry::page_pfn(pte) == Some(folio.pfn() + number)
-                })
-            })
+    /// How many pages of the folio there are from this one on.
+    pub(crate) fn rest(&self) -> usize {
+        // SAFETY: By the type invariants the page is part of the folio, which is valid.
+        let number = unsafe { raw::folio_page_idx(self.folio.as_ptr(), self.page) };
+        self.folio().pages() - number
     }
 
     /// Takes the lock of a folio that is whole.
@@ -443,14 +487,14 @@ impl LockedEntry<'_, '_, '_> {
         // SAFETY: By the type invariants of `PteTable` its lock is held.
         let old = unsafe { raw::ptep_get(ptep) };
         // SAFETY: `old` is a migration entry of this area, whose table is locked, for this page.
-        let thawed = unsafe { migration_entry::thaw(old, self.folio(), number, vma) };
-        if thawed.exclusive && self.folio().is_anon() {
+        let pte = unsafe { migration_entry::thaw(old, self.folio(), number, vma) };
+        if migration_entry::is_exclusive(old) && self.folio().is_anon() {
             // SAFETY: The page was exclusive before, and nobody can have shared it: its entry has
             // been a migration entry of a locked folio, under the table's lock, ever since.
             unsafe { raw::set_page_anon_exclusive(self.folio().page(number)) };
         }
         // SAFETY: The value maps the page, which is counted and referenced for it.
-        unsafe { self.entry.table.set(ptep, addr, thawed.entry) };
+        unsafe { self.entry.table.set(ptep, addr, pte) };
     }
 }
 

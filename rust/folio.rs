@@ -140,6 +140,10 @@ impl<'a> Folio<'a> {
         is_device_coherent -> bool = folio_is_device_coherent
     }
     look! {
+        /// Whether some page of a large folio is surely mapped nowhere.
+        is_partly_mapped -> bool = folio_is_partly_mapped
+    }
+    look! {
         /// How many references there are.
         ref_count -> i32 = folio_ref_count
     }

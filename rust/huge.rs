@@ -190,19 +190,20 @@ impl<'b, 's> LockedPmd<'b, 's> {
         }
         // SAFETY: `old` is a migration entry of this area, which is locked; the target is as large
         // as the source.
-        let thawed = unsafe { migration_entry::thaw_pmd(old, target, vma) };
+        let pmd = unsafe { migration_entry::thaw_pmd(old, target, vma) };
+        let exclusive = migration_entry::is_exclusive_pmd(old);
         // The mapping's own reference: ours is kept until the folio is unlocked.
         target.get();
         let (folio, page) = (target.as_ptr(), target.page(0));
         if target.is_anon() {
             // SAFETY: The target is locked by us or the fault handler, and is mapped here at once.
-            unsafe { raw::folio_add_anon_rmap_pmd(folio, page, vma, addr, thawed.exclusive) };
+            unsafe { raw::folio_add_anon_rmap_pmd(folio, page, vma, addr, exclusive) };
         } else {
             // SAFETY: As above.
             unsafe { raw::folio_add_file_rmap_pmd(folio, page, vma) };
         }
         // SAFETY: The value maps the target, which has been counted and referenced for it.
-        unsafe { self.set(thawed.entry) };
+        unsafe { self.set(pmd) };
     }
 
     /// Writes the entry.

@@ -40,6 +40,15 @@ pub(crate) fn must_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
     folio.is_large() && (!whole || !call.policy.large() || call.is_again() || folio.has_poison())
 }
 
+/// Whether somebody holds a large folio beside those who map it, so that it can be neither moved
+/// nor split.
+///
+/// No batch of a processor's holds large folios: it is worth to look before anything is unmapped.
+pub(crate) fn is_held(call: &Call, folio: Folio<'_>) -> bool {
+    let explained = folio.expected_ref_count() + i32::from(call.is_borrowed(folio));
+    folio.is_large() && folio.ref_count() > explained
+}
+
 /// Whether the core can split a large folio.
 ///
 /// Its split leaves the pieces of a device-coherent folio without their device, and those of a
@@ -108,11 +117,11 @@ pub(crate) fn split(call: &Call, large: Large) -> Result<(), Reason> {
     }
 }
 
-/// Lets the core split a large folio of ordinary memory, one day, that is not much used.
+/// Lets the core split a large anonymous folio of ordinary memory, one day, that is not much used.
 ///
 /// What a page fault brings is queued in the same way.
 pub(super) fn offer_for_split(folio: Folio<'_>) {
-    if folio.order() == super::huge::ORDER && !folio.is_zone_device() {
+    if folio.order() == super::huge::ORDER && folio.is_anon() && !folio.is_zone_device() {
         // SAFETY: The folio is locked by us, charged, and of an order that has the list's links.
         unsafe { raw::deferred_split_folio(folio.as_ptr()) };
     }

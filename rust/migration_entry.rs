@@ -212,12 +212,16 @@ fn mark_swapped(mut pte: pte_t, soft_dirty: bool, uffd: bool) -> pte_t {
     pte
 }
 
-/// An entry that maps a page again.
-pub(crate) struct Thawed<E> {
-    /// The value for the page table.
-    pub(crate) entry: E,
-    /// Whether the anonymous page is this process's alone.
-    pub(crate) exclusive: bool,
+/// Whether a migration entry is for an anonymous page that is this process's alone.
+pub(crate) fn is_exclusive(pte: pte_t) -> bool {
+    // SAFETY: A function of the value, which the callers know to be a migration entry.
+    !Frozen::new(unsafe { raw::softleaf_from_pte(pte) }).shared
+}
+
+/// As [`is_exclusive`], for an entry one level up.
+pub(crate) fn is_exclusive_pmd(pmd: pmd_t) -> bool {
+    // SAFETY: A function of the value, which the callers know to be a migration entry.
+    !Frozen::new(unsafe { raw::softleaf_from_pmd(pmd) }).shared
 }
 
 /// What a migration entry says beside its page.
@@ -267,21 +271,17 @@ pub(crate) unsafe fn thaw(
     target: Folio<'_>,
     number: usize,
     vma: *mut vm_area_struct,
-) -> Thawed<pte_t> {
+) -> pte_t {
     // SAFETY: A function of the value, which the caller promises to be a migration entry.
     let frozen = Frozen::new(unsafe { raw::softleaf_from_pte(old) });
     let soft_dirty = pte_swp_soft_dirty(old);
     let uffd = pte_swp_uffd(old);
-    let exclusive = !frozen.shared;
 
     if target.is_device_private() {
         let leaf = device_private(target.pfn() + number, frozen.writable);
         // SAFETY: A function of the value alone.
         let pte = unsafe { raw::softleaf_to_pte(leaf) };
-        return Thawed {
-            entry: mark_swapped(pte, soft_dirty, uffd),
-            exclusive,
-        };
+        return mark_swapped(pte, soft_dirty, uffd);
     }
     // SAFETY: The caller promises a valid area.
     let mut pte = unsafe { raw::mk_pte(target.page(number), vma) };
@@ -313,10 +313,7 @@ pub(crate) unsafe fn thaw(
         // SAFETY: A function of the value alone.
         pte = unsafe { raw::pte_mknone_protection(pte) };
     }
-    Thawed {
-        entry: pte,
-        exclusive,
-    }
+    pte
 }
 
 /// As [`thaw`], for an entry one level up that maps all of `target`.
@@ -324,27 +321,19 @@ pub(crate) unsafe fn thaw(
 /// # Safety
 ///
 /// As for [`thaw`]; `target` is as large as what one such entry maps.
-pub(crate) unsafe fn thaw_pmd(
-    old: pmd_t,
-    target: Folio<'_>,
-    vma: *mut vm_area_struct,
-) -> Thawed<pmd_t> {
+pub(crate) unsafe fn thaw_pmd(old: pmd_t, target: Folio<'_>, vma: *mut vm_area_struct) -> pmd_t {
     // SAFETY: A function of the value, which the caller promises to be a migration entry.
     let frozen = Frozen::new(unsafe { raw::softleaf_from_pmd(old) });
     // SAFETY: As above.
     let soft_dirty = unsafe { raw::pmd_swp_soft_dirty(old) };
     // SAFETY: As above.
     let uffd = unsafe { raw::pmd_swp_uffd(old) };
-    let exclusive = !frozen.shared;
 
     if target.is_device_private() {
         let leaf = device_private(target.pfn(), frozen.writable);
         // SAFETY: A function of the value alone.
         let pmd = unsafe { raw::softleaf_to_pmd(leaf) };
-        return Thawed {
-            entry: mark_swapped_pmd(pmd, soft_dirty, uffd),
-            exclusive,
-        };
+        return mark_swapped_pmd(pmd, soft_dirty, uffd);
     }
     // SAFETY: The caller promises a valid area.
     let mut pmd = unsafe { raw::folio_mk_pmd(target.as_ptr(), vma) };
@@ -376,10 +365,7 @@ pub(crate) unsafe fn thaw_pmd(
         // SAFETY: A function of the value alone.
         pmd = unsafe { raw::pmd_mknone_protection(pmd) };
     }
-    Thawed {
-        entry: pmd,
-        exclusive,
-    }
+    pmd
 }
 
 /// Marks an entry one level up that is not present.

@@ -12,6 +12,7 @@ pub(crate) mod debugfs;
 pub(crate) mod destination;
 pub(crate) mod entry;
 pub(crate) mod folio;
+pub(crate) mod hole;
 pub(crate) mod huge;
 pub(crate) mod large;
 pub(crate) mod lru;
@@ -23,6 +24,7 @@ pub(crate) mod scratch;
 pub(crate) mod settle;
 pub(crate) mod slot;
 pub(crate) mod span;
+pub(crate) mod split;
 pub(crate) mod stats;
 pub(crate) mod task;
 #[cfg(CONFIG_HMM_MIGRATE_TEST)]

@@ -340,6 +340,10 @@ impl Slot {
         if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), window.range().mm()) } != 0 {
             return Err(Reason::NoMemory);
         }
+        // SAFETY: The folio is charged, and locked by us.
+        if dst.order() > 1 && unsafe { raw::folio_memcg_alloc_deferred(dst.as_ptr()) } != 0 {
+            return Err(Reason::NoMemory);
+        }
         // SAFETY: The folio is locked by us.
         unsafe { raw::__folio_mark_uptodate(dst.as_ptr()) };
         self.held |= held::CHARGED;
@@ -374,11 +378,11 @@ impl Slot {
     pub(super) fn return_to_lru(&mut self) {
         let arrived = matches!(self.state, State::Migrated);
         let off = self.holds(held::OFF_LRU);
+        if let (State::Migrated | State::Filled, Some(target)) = (self.state, self.target()) {
+            large::offer_for_split(target);
+        }
         if let Some(target) = self.target() {
             if (arrived || off) && !target.is_zone_device() {
-                if arrived {
-                    large::offer_for_split(target);
-                }
                 // SAFETY: It is off the LRU: taken off by us, or fresh from the driver.
                 unsafe { lru::add(target) };
             }

@@ -125,6 +125,95 @@ mod bookkeeping {
         Ok(())
     }
 
+    /// A driver that gives pages which there are not, of the orders that it is made with.
+    struct Inventing([Option<u32>; PAGES]);
+
+    // SAFETY: What it gives is no page, and is refused for that.
+    unsafe impl MigrateOps for Inventing {
+        fn alloc_and_copy(&self, _: &Place<'_>, words: &[Cell<PfnWord>]) {
+            for (word, order) in words.iter().zip(self.0) {
+                if let Some(order) = order {
+                    word.set(PfnWord::offer(PfnWord::MAX_PFN - 1, 0).with_order(order));
+                }
+            }
+        }
+
+        fn finalize_and_map(&self, _: &Place<'_>, _: &[Cell<PfnWord>]) {}
+    }
+
+    /// What becomes of a hole of four pages, and how many slots it then takes.
+    fn fill_four(driver: &Inventing) -> Result<(usize, [Outcome; PAGES])> {
+        let (mut short, call) = (Short::new(), a_call()?);
+        let mut scratch = Scratch::new(&mut short, PAGES, Words::Own);
+        let place = Place::Device {
+            first: 0,
+            pages: PAGES,
+        };
+        let mut batch = Batch::new(&call, place, scratch.lend(0, PAGES));
+
+        batch.push_hole(0, 2);
+        batch.ask(driver);
+        batch.take_answers(|_| Ok(()));
+        batch.tell(driver);
+        let slots = batch.len();
+        drop(batch);
+        let outcomes = scratch.finish(0, PAGES).try_into().map_err(|_| EINVAL)?;
+        Ok((slots, outcomes))
+    }
+
+    const BAD: Outcome = Outcome::Left(Reason::BadDestination);
+    const LEFT: Outcome = Outcome::Left(Reason::Declined);
+
+    #[test]
+    fn a_large_hole_is_taken_whole() -> Result {
+        let driver = Inventing([Some(2), None, None, None]);
+
+        assert_eq!(fill_four(&driver)?, (1, [BAD; PAGES]));
+        Ok(())
+    }
+
+    #[test]
+    fn a_large_hole_takes_pages() -> Result {
+        let driver = Inventing([Some(0), None, Some(0), None]);
+
+        assert_eq!(fill_four(&driver)?, (4, [BAD, LEFT, BAD, LEFT]));
+        Ok(())
+    }
+
+    #[test]
+    fn a_large_hole_takes_smaller_folios() -> Result {
+        let driver = Inventing([Some(1), None, Some(0), Some(0)]);
+
+        assert_eq!(fill_four(&driver)?, (3, [BAD; PAGES]));
+        Ok(())
+    }
+
+    #[test]
+    fn what_does_not_fit_is_taken_for_a_page() -> Result {
+        let driver = Inventing([Some(0), Some(1), Some(31), None]);
+
+        assert_eq!(fill_four(&driver)?, (4, [BAD, BAD, BAD, LEFT]));
+        Ok(())
+    }
+
+    #[test]
+    fn smaller_destinations_are_asked_for_once() -> Result {
+        let call = a_call()?;
+
+        call.begin_window();
+        assert!(!call.is_again());
+        call.ask_for_smaller();
+        assert_eq!(call.take_retry(), Some(Retry::Smaller));
+        assert!(call.is_again());
+        call.ask_for_smaller();
+        call.ask_for_drain();
+        call.ask_for_split();
+        assert_eq!(call.take_retry(), None);
+        call.begin_window();
+        assert!(!call.is_again());
+        Ok(())
+    }
+
     #[test]
     fn the_words_of_a_call_are_the_callers() {
         let words = [const { Cell::new(PfnWord::HOLE) }; PAGES];
@@ -173,19 +262,21 @@ mod bookkeeping {
         let call = a_call()?;
 
         call.begin_window();
-        assert!(call.ask_for_drain());
+        call.ask_for_drain();
         assert!(call.will_retry());
         assert_eq!(call.take_retry(), Some(Retry::Drain));
-        assert!(!call.ask_for_drain());
-        assert!(call.ask_for_split());
+        call.ask_for_drain();
+        assert_eq!(call.take_retry(), None);
+        call.ask_for_split();
         assert_eq!(call.take_retry(), Some(Retry::Split));
-        assert!(!call.ask_for_split());
+        call.ask_for_split();
         assert_eq!(call.take_retry(), None);
 
         call.begin_window();
-        assert!(call.ask_for_split());
+        call.ask_for_split();
         assert_eq!(call.take_retry(), Some(Retry::Split));
-        assert!(!call.ask_for_drain());
+        call.ask_for_drain();
+        assert_eq!(call.take_retry(), None);
         Ok(())
     }
 

@@ -226,6 +226,17 @@ mod tests {
     }
 
     #[test]
+    fn an_order_leaves_the_rest_alone() {
+        let word = PfnWord::offer(0x12345, WRITE).with_order(9);
+
+        assert_eq!(word.order(), 9);
+        assert_eq!(word.pfn(), 0x12345);
+        assert!(word.has(VALID | MIGRATE | WRITE));
+        assert!(!word.is_malformed());
+        assert!(!PfnWord::HOLE.with_order(31).is_malformed());
+    }
+
+    #[test]
     fn the_top_byte_must_be_clear() {
         assert!(PfnWord(1 << 56).is_malformed());
         assert!(!PfnWord(0x1f << ORDER_SHIFT).is_malformed());

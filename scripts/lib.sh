@@ -40,24 +40,34 @@ key_of() { { printf '%s\n' "$@"; cat; } | sha256sum | cut -c1-12; }
 # with_progress NAME LINES COMMAND...: runs COMMAND with its output in a log, and shows how far it is, taking
 # LINES lines of output as the whole (the count of the last complete run, where there was one).
 with_progress() {
-	local name=$1 whole=$2 log=$CACHE/log/$1.log count=$CACHE/log/$1.lines status=0
+	local name=$1 whole=$2 log=$CACHE/log/$1.log count=$CACHE/log/$1.lines status=0 ticker
 	shift 2
 	mkdir -p "$CACHE/log"
 	[ ! -s "$count" ] || whole=$(cat "$count")
-	{ "$@" 2>&1 || echo "with_progress: failed $?"; } </dev/null |
+	{
+		# What is silent for long is alive all the same.
+		while sleep 15 > /dev/null 2>&1; do echo "with_progress: tick"; done &
+		ticker=$!
+		"$@" 2>&1 || echo "with_progress: failed $?"
+		kill $ticker
+	} < /dev/null |
 		awk -v whole="$whole" -v name="$name" -v log_file="$log" -v tty="${line_start:+1}" \
 			-v start="$line_start" -v end="$line_end" '
 		BEGIN { begin = last = srand(); srand(); begin = srand() }
 		/^with_progress: failed / { failed = $3; next }
-		{
+		!/^with_progress: tick$/ {
 			print > log_file
 			fflush(log_file)
+			lines++
+			line = $0
+		}
+		{
 			srand(); now = srand()
-			if (now - last < (tty ? 1 : 15))
+			if (now - last < (tty ? 1 : 14))
 				next
 			last = now
-			part = NR < whole ? NR / whole * 100 : 99
-			printf "%s    %s: %2d %%, %d s, %s%s", start, name, part, now - begin, substr($0, 1, 60), end > "/dev/stderr"
+			part = lines < whole ? lines / whole * 100 : 99
+			printf "%s    %s: %2d %%, %d s, %s%s", start, name, part, now - begin, substr(line, 1, 60), end > "/dev/stderr"
 			fflush("/dev/stderr")
 		}
 		END {

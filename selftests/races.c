@@ -128,7 +128,7 @@ TEST_F(mover, forks)
 
 	fill(memory, PAGES, 1);
 	start(&migrator, &self->mover, memory);
-	while (time_is_left()) {
+	while (time_is_left() || children < 3) {
 		child = fork();
 		if (!child) {
 			if (wrong(memory, PAGES, 1) != -1)
@@ -142,7 +142,6 @@ TEST_F(mover, forks)
 	}
 	stop(&migrator);
 	EXPECT_LT(0, migrator.moved);
-	EXPECT_LT(1, children);
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Filling holes with the driver's pages.
+
+use super::{
+    batch::Batch,
+    huge::{
+        self,
+        HugeEntry,
+        LockedPmd,
+        SpareTable, //
+    },
+    large,
+    notifier::Bracket,
+    page_table::{
+        look_up,
+        make_entry,
+        make_table,
+        Level,
+        PmdSlot,
+        PteTable, //
+    },
+    rmap,
+    slot::State,
+    vma::Window,
+    word::Reason, //
+};
+use kernel::prelude::*;
+
+/// Maps the driver's pages where there were holes, under one page-table lock.
+pub(crate) fn fill(batch: &mut Batch<'_>, window: &Window<'_>) {
+    let Some(number) = batch.find(0, State::GivenHole) else {
+        return;
+    };
+    let _bracket = Bracket::open(window, batch.call().policy.owner());
+    let filled = if batch.order(number) == huge::ORDER {
+        fill_entry(batch, window, number)
+    } else {
+        fill_table(batch, window)
+    };
+    if let Err(reason) = filled {
+        fail_holes(batch, reason);
+    }
+}
+
+/// Maps a folio that is as large as the window in its one entry.
+fn fill_entry(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+    let pmd = make_entry(window).map_err(no_level)?;
+    let spare = SpareTable::new(*window).map_err(no_level)?;
+    charge_holes(batch, window)?;
+
+    let filled = LockedPmd::lock(batch, pmd)
+        .is_some_and(|mut lock| window.range().is_stable() && lock.fill_slot(number, spare));
+    if filled {
+        Ok(())
+    } else {
+        Err(Reason::Raced)
+    }
+}
+
+/// Maps smaller folios in a page table, where the holes are still there.
+fn fill_table(batch: &mut Batch<'_>, window: &Window<'_>) -> Result<(), Reason> {
+    make_table(window).map_err(no_level)?;
+    charge_holes(batch, window)?;
+    loop {
+        match look_up(window) {
+            Level::Table(pmd) => {
+                let table = PteTable::lock(batch, pmd).ok_or(Reason::Raced)?;
+                fill_under(table);
+                return Ok(());
+            }
+            // The huge zero page was offered, but the driver had nothing as large.
+            Level::Leaf(pmd) if is_zero_page(batch, pmd) => large::split_zero_page(pmd),
+            Level::Leaf(_) | Level::Hole => return Err(Reason::Raced),
+        }
+    }
+}
+
+fn is_zero_page(batch: &mut Batch<'_>, pmd: PmdSlot<'_>) -> bool {
+    LockedPmd::lock(batch, pmd).is_some_and(|mut lock| matches!(lock.entry(), HugeEntry::ZeroPage))
+}
+
+fn no_level(error: Error) -> Reason {
+    match error {
+        ENOMEM => Reason::NoMemory,
+        _ => Reason::Raced,
+    }
+}
+
+/// Does what else of the filling may sleep.
+fn charge_holes(batch: &mut Batch<'_>, window: &Window<'_>) -> Result<(), Reason> {
+    rmap::prepare(window).map_err(|_| Reason::NoMemory)?;
+
+    let mut from = 0;
+    while let Some(number) = batch.find(from, State::GivenHole) {
+        if let Err(reason) = batch.charge(number, window) {
+            batch.fail(number, reason);
+        }
+        from = number + 1;
+    }
+    Ok(())
+}
+
+fn fail_holes(batch: &mut Batch<'_>, reason: Reason) {
+    while let Some(number) = batch.find(0, State::GivenHole) {
+        batch.fail(number, reason);
+    }
+}
+
+fn fill_under(mut table: PteTable<'_, '_>) {
+    let stable = table.window().range().is_stable();
+
+    // Where the zero page is mapped, every processor must have forgotten it before one of them
+    // can write to the new page.
+    let mut from = 0;
+    while let Some(number) = table.find(from, State::GivenHole) {
+        if !stable || !table.clear_hole(number) {
+            table.fail(number, Reason::Raced);
+        }
+        from = number + 1;
+    }
+    table.flush();
+
+    from = 0;
+    while let Some(number) = table.find(from, State::GivenHole) {
+        if !table.fill_slot(number) {
+            table.fail(number, Reason::Raced);
+        }
+        from = number + 1;
+    }
+}
