@@ -282,6 +282,21 @@ TEST(huge)
 	stats_off();
 	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
 
+	/* Cut, it becomes small folios, which nobody has on a list. */
+	ASSERT_EQ(0, fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       100 * PAGE, 10 * PAGE));
+	EXPECT_EQ(-1, wrong(memory, 100, 1));
+	EXPECT_TRUE(page_is_zero(memory, 105));
+	EXPECT_TRUE(page_is(memory, 511, 1));
+	munmap(memory, TABLE * PAGE);
+	ASSERT_EQ(0, ftruncate(file, 0));
+	ASSERT_EQ(0, ftruncate(file, TABLE * PAGE));
+	memory = mmap(place, TABLE * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_FIXED, file, 0);
+	ASSERT_EQ(place, memory);
+	fill(memory, TABLE, 1);
+	ASSERT_EQ(2048, smaps_kb(memory, "ShmemPmdMapped"));
+
 	/* Split, its pages would be mapped nowhere: a part of it stays. */
 	move = own_request(memory + 50 * PAGE, 100, HMM_TEST_TO_NODE,
 			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM);

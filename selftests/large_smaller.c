@@ -3,6 +3,7 @@
  * Large folios for which the driver has no destinations as large: they are
  * split, and move in pages, by every way there is.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -257,6 +258,93 @@ TEST_F(smaller, held)
 		TH_LOG("%s", own_describe(&move.result));
 	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
 	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
+}
+
+/* Any piece may be missing, the first as well: the others are given back. */
+TEST_F(smaller, missing_at_random)
+{
+	struct hmm_test_move move;
+	unsigned int seed;
+
+	for (seed = 1; seed <= 8; seed++) {
+		move = to_device(self->memory, variant->order);
+		move.driver.drop_percent = 50;
+		move.driver.drop_seed = seed;
+		ASSERT_EQ(0, own_call(self->fd, &move));
+		EXPECT_EQ(move.result.migrated, own_in_use(self->fd))
+			TH_LOG("seed %u: %s", seed,
+			       own_describe(&move.result));
+		EXPECT_EQ(move.result.migrated,
+			  pages_at(self->memory, PAGES, PRIVATE));
+		EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+		pages_unmap(self->memory, PAGES);
+		ASSERT_EQ(0, own_in_use(self->fd));
+		self->memory = huge_pages_map(1, 1);
+		ASSERT_NE(NULL, self->memory);
+	}
+}
+
+TEST_F(smaller, hole_with_pieces_missing)
+{
+	struct hmm_test_move move = to_device(self->memory, variant->order);
+
+	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_DONTNEED));
+	move.driver.drop_percent = 50;
+	move.driver.drop_seed = 3;
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(move.result.migrated, own_in_use(self->fd))
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(move.result.migrated,
+		  pages_at(self->memory, PAGES, PRIVATE));
+	EXPECT_EQ(PAGES - move.result.migrated,
+		  pages_at(self->memory, PAGES, NOWHERE));
+}
+
+/* A split makes the zero page of what is zero. That moves like a hole. */
+TEST_F(smaller, hardly_used)
+{
+	struct hmm_test_move move = to_device(self->memory, variant->order);
+	size_t page;
+
+	memset(self->memory, 0, PAGES * PAGE);
+	fill_page(self->memory, 17, 1);
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(PAGES, move.result.migrated)
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, PRIVATE));
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page == 17 ? page_is(self->memory, page, 1) :
+					 page_is_zero(self->memory, page));
+}
+
+/* Of the folios in one window, some move whole and some must be split. */
+TEST(some_of_them)
+{
+	struct hmm_test_move move;
+	int fd = own_open();
+	char *memory;
+
+	ASSERT_GE(fd, 0);
+	folio_order_set(4);
+	memory = pages_map(PAGES);
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
+	fill(memory, PAGES, 1);
+	folio_order_reset();
+	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+
+	/* 10 of the 32, and of their 160 pages 54 once more. */
+	move = to_device(memory, 9);
+	move.driver.order_limit = 0;
+	move.driver.decline_every = 3;
+	move.driver.decline_errno = E2BIG;
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(2, move.result.windows);
+	EXPECT_EQ(54, move.result.left[HMM_TEST_DECLINED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - 54, move.result.migrated);
+	EXPECT_EQ(PAGES - 54, own_in_use(fd));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(0, own_in_use(fd));
 }
 
 struct thrower {

@@ -6,7 +6,9 @@
  */
 #include <linux/mman.h>
 #include <linux/userfaultfd.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "mover_fixture.h"
@@ -385,6 +387,58 @@ TEST_F(mover, mlocked)
 	EXPECT_LE(labs(vm_count("nr_mlock") - locked), MLOCK_BATCHES);
 }
 
+/* A page table maps it, and it counts as locked afterwards all the same. */
+TEST_F(mover, mlocked_mthp)
+{
+	long locked = vm_count("nr_mlock");
+	char *memory;
+
+	folio_order_set(4);
+	memory = pages_map(PAGES);
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
+	fill(memory, PAGES, 1);
+	folio_order_reset();
+	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
+	round_trip(_metadata, &self->mover, memory);
+	EXPECT_LE(labs(vm_count("nr_mlock") - locked - PAGES), MLOCK_BATCHES);
+	pages_unmap(memory, PAGES);
+	EXPECT_LE(labs(vm_count("nr_mlock") - locked), MLOCK_BATCHES);
+}
+
+#define GROUP	"/sys/fs/cgroup/hmm_migrate_large"
+
+/* A group without any large folio gets its first one from the device. */
+TEST(hole_in_a_new_group)
+{
+	char *memory = pages_map(TABLE);
+	int fd = own_open();
+	pid_t child;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, mkdir(GROUP, 0755));
+	child = fork();
+	if (!child) {
+		struct hmm_test_fault whole = { .window = TABLE };
+
+		if (file_write(GROUP "/cgroup.procs", "0"))
+			_exit(1);
+		if (ioctl(fd, HMM_TEST_FAULT, &whole) ||
+		    own_to_device(fd, memory, PAGES) != PAGES)
+			_exit(2);
+		if (!page_is_zero(memory, 5) ||
+		    huge_pages_kb(memory) != 2048)
+			_exit(3);
+		/* Queued to be split, of one order and then of another. */
+		pages_unmap(memory, 100);
+		fill(memory + 100 * PAGE, 400, 1);
+		_exit(wrong(memory + 100 * PAGE, 400, 1) == -1 ? 0 : 4);
+	}
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(0, rmdir(GROUP));
+	EXPECT_EQ(0, own_in_use(fd));
+}
+
 static long evict(struct __test_metadata *_metadata, int fd, __u64 first,
 		  __u64 npages)
 {
@@ -430,6 +484,49 @@ TEST(evicted_in_part)
 	EXPECT_EQ(PAGES - 100, own_in_use(fd));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 	EXPECT_EQ(0, own_in_use(fd));
+}
+
+/* The range begins before the folio: no window of it ends inside. */
+TEST(evicted_with_neighbours)
+{
+	char *memory;
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	folio_order_set(4);
+	memory = pages_map(PAGES);
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
+	fill(memory, PAGES, 1);
+	folio_order_reset();
+	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+	ASSERT_EQ(PAGES, own_to_device(fd, memory, PAGES));
+	ASSERT_EQ(0, stats_on());
+	EXPECT_EQ(32, evict(_metadata, fd, pfn_of(memory), 32));
+	EXPECT_EQ(16 + 4, evict(_metadata, fd, pfn_of(memory + 44 * PAGE), 20));
+	EXPECT_EQ(1, stats("splits"));
+	stats_off();
+	EXPECT_EQ(PAGES - 52, own_in_use(fd));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(0, own_in_use(fd));
+}
+
+/* Only the rest comes back: the memory of the other pages is free. */
+TEST(evicted_after_a_part_is_gone)
+{
+	char *memory = huge_page(_metadata);
+	int fd = own_open();
+	size_t page;
+	__u64 first;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(PAGES, own_to_device(fd, memory, PAGES));
+	first = pfn_of(memory);
+	pages_unmap(memory, 500);
+	EXPECT_EQ(12, evict(_metadata, fd, first, PAGES));
+	EXPECT_EQ(0, own_in_use(fd));
+	EXPECT_EQ(0, folios_of_order(memory + 500 * PAGE, 8, 2));
+	for (page = 500; page < PAGES; page++)
+		ASSERT_TRUE(page_is(memory, page, 1));
 }
 
 TEST_HARNESS_MAIN

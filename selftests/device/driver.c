@@ -67,8 +67,12 @@ static hmm_pfn_t decline(struct call *call, hmm_pfn_t offered)
 			return hmm_migrate_pfn_error(-call->fault_errno);
 		return offered & ~HMM_MIGRATE_PFN_MIGRATE;
 	}
-	if (every(driver->decline_every, call->asked) && driver->decline_errno)
+	if (every(driver->decline_every, call->asked) && driver->decline_errno) {
+		if (driver->decline_errno == E2BIG &&
+		    hmm_migrate_pfn_order(offered))
+			call->gave_smaller = true;
 		return hmm_migrate_pfn_error(-(int)driver->decline_errno);
+	}
 	if (every(driver->decline_every, call->asked) ||
 	    prandom_u32_state(&call->random) % 100 < driver->drop_percent)
 		return offered & ~HMM_MIGRATE_PFN_MIGRATE;
