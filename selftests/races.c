@@ -5,64 +5,11 @@
  * has ended by itself, and no page of the device is left.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdlib.h>
 
 #include "mover_fixture.h"
 
 #define PAGES	600
 #define MILLISECONDS	1000
-
-static bool stopped;
-
-static bool running(void)
-{
-	return !__atomic_load_n(&stopped, __ATOMIC_RELAXED);
-}
-
-/* Moves away and back, as fast as it can, until it is told to stop. */
-struct migrator {
-	struct mover *mover;
-	char *memory;
-	unsigned long moved;
-	pthread_t thread;
-};
-
-static void *migrate(void *argument)
-{
-	struct migrator *migrator = argument;
-	long ret;
-
-	while (running()) {
-		ret = mover_away(migrator->mover, migrator->memory, PAGES);
-		if (ret == -EPROTO)
-			break;
-		if (ret > 0)
-			migrator->moved += ret;
-		else if (ret == -ENOENT)
-			migrator->moved += pages_at(migrator->memory, PAGES,
-						    migrator->mover->away);
-		if (mover_back(migrator->mover, migrator->memory, PAGES) ==
-		    -EPROTO)
-			break;
-	}
-	return NULL;
-}
-
-static void start(struct migrator *migrator, struct mover *mover, char *memory)
-{
-	*migrator = (struct migrator) { .mover = mover, .memory = memory };
-	__atomic_store_n(&stopped, false, __ATOMIC_RELAXED);
-	if (pthread_create(&migrator->thread, NULL, migrate, migrator))
-		exit(1);
-}
-
-static void stop(struct migrator *migrator)
-{
-	__atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
-	pthread_join(migrator->thread, NULL);
-}
 
 static bool time_is_left(void)
 {
@@ -82,7 +29,7 @@ TEST_F(mover, page_faults)
 	size_t page;
 
 	fill(memory, PAGES, seed);
-	start(&migrator, &self->mover, memory);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
 	while (time_is_left()) {
 		for (page = 0; page < PAGES; page++) {
 			ASSERT_TRUE(page_is(memory, page, seed));
@@ -90,8 +37,7 @@ TEST_F(mover, page_faults)
 		}
 		seed++;
 	}
-	stop(&migrator);
-	EXPECT_LT(0, migrator.moved);
+	EXPECT_LT(0, migrator_stop(&migrator));
 	EXPECT_EQ(-1, wrong(memory, PAGES, seed));
 }
 
@@ -102,7 +48,7 @@ TEST_F(mover, dontneed)
 	struct migrator migrator;
 	size_t page;
 
-	start(&migrator, &self->mover, memory);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
 	while (time_is_left()) {
 		for (page = 0; page < PAGES; page += 50) {
 			fill_page(memory, page, 1);
@@ -112,7 +58,7 @@ TEST_F(mover, dontneed)
 		for (page = 0; page < PAGES; page += 50)
 			ASSERT_TRUE(page_is_zero(memory, page));
 	}
-	stop(&migrator);
+	EXPECT_LE(0, migrator_stop(&migrator));
 	madvise(memory, PAGES * PAGE, MADV_DONTNEED);
 	if (self->mover.kind == OWN_DEVICE)
 		EXPECT_EQ(0, own_in_use(self->mover.fd));
@@ -127,7 +73,7 @@ TEST_F(mover, forks)
 	pid_t child;
 
 	fill(memory, PAGES, 1);
-	start(&migrator, &self->mover, memory);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
 	while (time_is_left() || children < 3) {
 		child = fork();
 		if (!child) {
@@ -140,8 +86,7 @@ TEST_F(mover, forks)
 		ASSERT_EQ(0, end_of(child));
 		children++;
 	}
-	stop(&migrator);
-	EXPECT_LT(0, migrator.moved);
+	EXPECT_LT(0, migrator_stop(&migrator));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 
@@ -156,15 +101,14 @@ TEST_F(mover, two_movers)
 	ASSERT_EQ(0, mover_open(&other, self->mover.kind == OWN_NODES ?
 					OWN_DEVICE : OWN_NODES));
 	fill(memory, PAGES, 1);
-	start(&migrator, &self->mover, memory);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
 	while (time_is_left()) {
 		ASSERT_NE(-EPROTO, mover_away(&other, memory, PAGES));
 		for (page = 0; page < PAGES; page += 10)
 			ASSERT_TRUE(page_is(memory, page, 1));
 		ASSERT_NE(-EPROTO, mover_back(&other, memory, PAGES));
 	}
-	stop(&migrator);
-	EXPECT_LT(0, migrator.moved);
+	EXPECT_LT(0, migrator_stop(&migrator));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 	mover_close(&other);
 }

@@ -42,11 +42,55 @@ long status_kb(const char *name)
 	return file_number("/proc/self/status", name);
 }
 
+/* A number of the mapping in which @addr is, from smaps; -1: there is none. */
+long smaps_kb(const void *addr, const char *name)
+{
+	size_t length = strlen(name);
+	unsigned long start, end;
+	bool inside = false;
+	char line[512];
+	long kb = -1;
+	FILE *file;
+
+	file = fopen("/proc/self/smaps", "r");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = (uintptr_t)addr >= start &&
+				 (uintptr_t)addr < end;
+		else if (inside && !strncmp(line, name, length) &&
+			 line[length] == ':')
+			kb = strtol(line + length + 1, NULL, 10);
+	}
+	if (file)
+		fclose(file);
+	return kb;
+}
+
 /* Processors count apart for up to a second; have their counts added up. */
 long vm_count(const char *name)
 {
 	file_write("/proc/sys/vm/stat_refresh", "1");
 	return file_number("/proc/vmstat", name);
+}
+
+/* The same after every processor has worked off what it put aside. */
+long vm_settled(const char *name)
+{
+	file_write("/proc/sys/vm/drop_caches", "1");
+	return vm_count(name);
+}
+
+/* The flags of a page, by their numbers in <linux/kernel-page-flags.h>. */
+__u64 page_flags(__u64 pfn)
+{
+	int fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	__u64 flags = 0;
+
+	if (pread(fd, &flags, sizeof(flags), pfn * sizeof(flags)) !=
+	    sizeof(flags))
+		perror("/proc/kpageflags");
+	close(fd);
+	return flags;
 }
 
 int file_write(const char *path, const char *text)

@@ -6,6 +6,7 @@
 #ifndef SELFTESTS_LIB_H
 #define SELFTESTS_LIB_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -101,10 +102,40 @@ long mover_back(struct mover *mover, void *addr, size_t npages);
 size_t mover_pages_away(struct mover *mover, void *addr, size_t npages);
 bool mover_is_away(struct mover *mover, void *addr, size_t npages);
 
+/* migrator.c: a thread that moves memory back and forth until it is stopped */
+struct migrator {
+	struct mover *mover;
+	void *memory;
+	size_t npages;
+	unsigned long moved;
+	bool stopped;
+	bool broken;
+	pthread_t thread;
+};
+
+void migrator_start(struct migrator *migrator, struct mover *mover,
+		    void *memory, size_t npages);
+long migrator_stop(struct migrator *migrator);
+
+/* uffd.c: waiting for accesses to one's own memory */
+int uffd_open(__u64 features);
+int uffd_register(int fd, const void *addr, size_t npages, __u64 mode);
+int uffd_wp(int fd, const void *addr, size_t npages, bool on);
+int uffd_rwp(int fd, const void *addr, size_t npages, bool on);
+int uffd_zero(int fd, const void *addr, size_t npages);
+int uffd_continue(int fd, const void *addr, size_t npages);
+int uffd_poison(int fd, const void *addr, size_t npages);
+int uffd_move(int fd, void *to, const void *from, size_t npages);
+long uffd_event(int fd, void *addr, bool write,
+		int (*resolve)(int fd, const void *addr));
+
 /* books.c: what the kernel counts */
 long file_number(const char *path, const char *name);
 long status_kb(const char *name);
+long smaps_kb(const void *addr, const char *name);
 long vm_count(const char *name);
+long vm_settled(const char *name);
+__u64 page_flags(__u64 pfn);
 int file_write(const char *path, const char *text);
 long stats(const char *name);
 long stats_left(enum hmm_test_reason reason);
@@ -122,7 +153,16 @@ void pair_child_turn(struct pair *pair);
 bool pair_wait(struct pair *pair);
 void pair_go(struct pair *pair);
 
+/* group.c: a memory control group for this process and its children */
+int group_enter(const char *name);
+int group_leave(const char *name);
+int group_set(const char *name, const char *file, const char *value);
+long group_number(const char *name, const char *file, const char *key);
+
 /* machine.c: parts of the machine that some tests need */
+int swap_on(void);
+int swap_off(void);
+size_t swap_out(void *memory, size_t npages);
 int module_load(const char *name, const char *options);
 int module_unload(const char *name);
 int run(const char *command);

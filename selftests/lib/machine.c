@@ -6,6 +6,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -44,6 +46,41 @@ int module_load(const char *name, const char *options)
 int module_unload(const char *name)
 {
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+#define DISK	"/dev/ram0"
+
+/* A swap disk in memory. */
+int swap_on(void)
+{
+	int ret = module_load("brd", "rd_nr=1 rd_size=32768");
+
+	if (ret)
+		return ret;
+	if (run("mkswap " DISK " > /dev/null"))
+		return -EIO;
+	return swapon(DISK, 0) ? -errno : 0;
+}
+
+int swap_off(void)
+{
+	return swapoff(DISK) ? -errno : module_unload("brd");
+}
+
+/*
+ * How many pages are swapped out. Reclaim takes what it can get: some pages
+ * may take a second try.
+ */
+size_t swap_out(void *memory, size_t npages)
+{
+	size_t out = 0;
+	int tries;
+
+	for (tries = 0; tries < 10 && out < npages; tries++) {
+		madvise(memory, npages * PAGE, MADV_PAGEOUT);
+		out = pages_at(memory, npages, ELSEWHERE);
+	}
+	return out;
 }
 
 /* The exit status of a command, its output being part of ours. */
