@@ -6,8 +6,6 @@
 #include <linux/mman.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 
 #include "test.h"
 
@@ -193,26 +191,14 @@ TEST_F(meanwhile, guarded)
 TEST_F(meanwhile, write_protected)
 {
 	struct mission mission = { self->fd, &self->move };
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = {
-			.start = (uintptr_t)self->memory,
-			.len = PAGES * PAGE,
-		},
-		.mode = UFFDIO_REGISTER_MODE_WP,
-	};
-	struct uffdio_writeprotect protect = {
-		.range = reg.range,
-		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	int uffd = uffd_open(0);
 	size_t page;
 
 	ASSERT_GE(uffd, 0);
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+	ASSERT_EQ(0, uffd_register(uffd, self->memory, PAGES,
+				   UFFDIO_REGISTER_MODE_WP));
 	ASSERT_EQ(0, start(&mission, &self->thread));
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_WRITEPROTECT, &protect));
+	ASSERT_EQ(0, uffd_wp(uffd, self->memory, PAGES, true));
 	ASSERT_EQ(0, finish(self->thread));
 	for (page = 0; page < PAGES; page++)
 		ASSERT_TRUE(pagemap(self->memory + page * PAGE) & PM_UFFD_WP);
@@ -256,6 +242,49 @@ TEST_F(meanwhile, zero_page_is_written)
 	for (page = 0; page < PAGES; page++)
 		ASSERT_TRUE(page < HALF ? page_is(self->memory, page, 2) :
 					  page_is_zero(self->memory, page));
+}
+
+/* Given up while it is away: what can be lost stays, or is zero. */
+TEST_F(meanwhile, freed_lazily)
+{
+	struct mission mission = { self->fd, &self->move };
+	size_t page;
+
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	ASSERT_EQ(0, madvise(self->memory, HALF * PAGE, MADV_FREE));
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(PAGES, self->move.result.migrated)
+		TH_LOG("%s", own_describe(&self->move.result));
+	for (page = 0; page < HALF; page++)
+		ASSERT_TRUE(page_is(self->memory, page, 1) ||
+			    page_is_zero(self->memory, page));
+	for (; page < PAGES; page++)
+		ASSERT_TRUE(page_is(self->memory, page, 1));
+}
+
+#define WINDOWS	4
+
+/* An access waits for the driver's work on its own window, not on others. */
+TEST_F(meanwhile, accessed_between_windows)
+{
+	struct mission mission = { self->fd, &self->move };
+	char *memory = pages_map(WINDOWS * PAGES);
+	__u64 begin, ms;
+
+	fill(memory, WINDOWS * PAGES, 1);
+	self->move = own_request(memory, WINDOWS * PAGES, HMM_TEST_TO_DEVICE,
+				 0);
+	self->move.driver.delay_alloc_us = 4 * DELAY;
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	begin = now_ns();
+	ASSERT_TRUE(page_is(memory, 0, 1));
+	ms = (now_ns() - begin) / 1000000;
+	ASSERT_TRUE(page_is(memory, WINDOWS * PAGES - 1, 1));
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_LT(DELAY / 1000, ms);
+	EXPECT_GT(7 * DELAY / 1000, ms);
+	EXPECT_EQ(-1, wrong(memory, WINDOWS * PAGES, 1));
+	pages_unmap(memory, WINDOWS * PAGES);
 }
 
 /* Two calls for the same memory: the second finds nothing that is free. */
