@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a page table says of a page beside where it is: whether it may be
+ * written, whether it is this process's alone, whether it was used, whether
+ * it was written. All that is the same afterwards.
+ */
+#include <errno.h>
+#include <linux/mempolicy.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include "mover_fixture.h"
+
+#define PAGES	256
+#define KB(npages)	((npages) * (long)PAGE / 1024)
+
+#ifndef SYS_mseal
+#define SYS_mseal	462
+#endif
+
+static size_t with_flag(const char *memory, __u64 flag)
+{
+	size_t page, count = 0;
+
+	for (page = 0; page < PAGES; page++)
+		if (pagemap(memory + page * PAGE) & flag)
+			count++;
+	return count;
+}
+
+/* A page that is written where it is, and not copied first. */
+static bool written_in_place(char *memory)
+{
+	__u64 pfns[PAGES];
+	size_t page;
+
+	for (page = 0; page < PAGES; page++)
+		pfns[page] = pfn_of(memory + page * PAGE);
+	fill(memory, PAGES, 2);
+	for (page = 0; page < PAGES; page++)
+		if (pfns[page] != pfn_of(memory + page * PAGE))
+			return false;
+	return true;
+}
+
+TEST_F(mover, exclusive)
+{
+	char *memory = pages_map(PAGES);
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	EXPECT_EQ(PAGES, with_flag(memory, PM_EXCLUSIVE));
+	EXPECT_TRUE(written_in_place(memory));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
+}
+
+TEST_F(mover, exclusive_and_read_only)
+{
+	char *memory = pages_map(PAGES);
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_READ));
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	EXPECT_FALSE(can_write(memory));
+	EXPECT_EQ(PAGES, with_flag(memory, PM_EXCLUSIVE));
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_READ | PROT_WRITE));
+	EXPECT_TRUE(written_in_place(memory));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
+}
+
+/* What a child has too is not exclusive: the next write makes a copy. */
+TEST_F(mover, shared)
+{
+	char *memory = pages_map(PAGES);
+	struct pair pair;
+	pid_t child;
+
+	fill(memory, PAGES, 1);
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		pair_child_turn(&pair);
+		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 1);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_EQ(0, with_flag(memory, PM_EXCLUSIVE));
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	EXPECT_EQ(0, with_flag(memory, PM_EXCLUSIVE));
+	EXPECT_FALSE(written_in_place(memory));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
+	pair_go(&pair);
+	EXPECT_EQ(0, end_of(child));
+}
+
+/* To look at memory is not to use it, nor is to move it. */
+TEST(used)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	on_cpu(0);
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "1"));
+	ASSERT_EQ(0, smaps_kb(memory, "Referenced"));
+	ASSERT_EQ(PAGES, own_to_node(fd, memory, PAGES, 1));
+	EXPECT_EQ(0, smaps_kb(memory, "Referenced"));
+	ASSERT_EQ(-1, wrong(memory, PAGES, 1));
+	ASSERT_EQ(KB(PAGES), smaps_kb(memory, "Referenced"));
+	ASSERT_EQ(PAGES, own_to_node(fd, memory, PAGES, 0));
+	EXPECT_EQ(KB(PAGES), smaps_kb(memory, "Referenced"));
+	close(fd);
+}
+
+TEST_F(mover, soft_dirty)
+{
+	char *memory = pages_map(PAGES);
+	size_t page;
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
+	for (page = 0; page < PAGES; page += 2)
+		fill_page(memory, page, 2);
+	ASSERT_EQ(PAGES / 2, with_flag(memory, PM_SOFT_DIRTY));
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_EQ(PAGES / 2, with_flag(memory, PM_SOFT_DIRTY));
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	EXPECT_EQ(PAGES / 2, with_flag(memory, PM_SOFT_DIRTY));
+	EXPECT_TRUE(pagemap(memory) & PM_SOFT_DIRTY);
+	EXPECT_FALSE(pagemap(memory + PAGE) & PM_SOFT_DIRTY);
+	fill_page(memory, 1, 2);
+	EXPECT_EQ(PAGES / 2 + 1, with_flag(memory, PM_SOFT_DIRTY));
+}
+
+/*
+ * A device writes without a trace in the page table. What it could write
+ * counts as written when it comes back, what it could not does not.
+ */
+TEST(soft_dirty_by_a_device)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, mprotect(memory, PAGES / 2 * PAGE, PROT_READ));
+	ASSERT_EQ(PAGES / 2, own_to_device(fd, memory, PAGES / 2));
+	ASSERT_EQ(PAGES / 2, own_to_device(fd, memory + PAGES / 2 * PAGE,
+					   PAGES / 2));
+	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
+	ASSERT_EQ(0, with_flag(memory, PM_SOFT_DIRTY));
+	ASSERT_EQ(PAGES / 2, own_to_system(fd, memory, PAGES / 2));
+	ASSERT_EQ(PAGES / 2, own_to_system(fd, memory + PAGES / 2 * PAGE,
+					   PAGES / 2));
+	EXPECT_EQ(PAGES / 2, with_flag(memory, PM_SOFT_DIRTY));
+	EXPECT_TRUE(pagemap(memory + PAGES / 2 * PAGE) & PM_SOFT_DIRTY);
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	close(fd);
+}
+
+/* Memory that a device has made is written, and new to whoever looks. */
+TEST_F(mover, soft_dirty_holes)
+{
+	char *memory = pages_map(PAGES);
+
+	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_EQ(PAGES, with_flag(memory, PM_SOFT_DIRTY));
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	EXPECT_EQ(PAGES, with_flag(memory, PM_SOFT_DIRTY));
+}
+
+/* What the process may not read a device does not see either. */
+TEST_F(mover, no_access)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_NONE));
+	EXPECT_EQ(-EINVAL, mover_away(&self->mover, memory, PAGES));
+	EXPECT_EQ(-EINVAL, own_to_device(fd, memory, PAGES));
+	EXPECT_FALSE(can_read(memory));
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_TRUE(written_in_place(memory));
+	close(fd);
+}
+
+/* Access that is taken away meanwhile, and given back. */
+TEST_F(mover, no_access_while_away)
+{
+	char *memory = pages_map(PAGES);
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_NONE));
+	EXPECT_FALSE(can_read(memory));
+	EXPECT_EQ(-EINVAL, mover_back(&self->mover, memory, PAGES));
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	mover_back(&self->mover, memory, PAGES);
+	EXPECT_TRUE(written_in_place(memory));
+}
+
+/* A mapping that can no longer be changed: its pages can be anywhere. */
+TEST_F(mover, sealed)
+{
+	char *memory = pages_map(PAGES);
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, syscall(SYS_mseal, memory, PAGES * PAGE, 0));
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_EQ(-1, munmap(memory, PAGES * PAGE));
+	EXPECT_EQ(EPERM, errno);
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_TRUE(written_in_place(memory));
+}
+
+#define NUMA	"/sys/kernel/debug/sched/numa_balancing/"
+
+/* Touches no memory that matters, and lets the kernel scan the rest. */
+static bool hinted(long before)
+{
+	__u64 end = now_ns() + 8000000000ULL;
+
+	while (now_ns() < end)
+		if (vm_count("numa_pte_updates") >= before + PAGES)
+			return true;
+	return false;
+}
+
+static int move_hinted_pages(char *memory, int fd)
+{
+	long before = vm_count("numa_pte_updates"), faults;
+
+	if (own_to_node(fd, memory, PAGES, 1) != PAGES)
+		return 1;
+	if (!hinted(before))
+		return 2;
+	file_write("/proc/sys/kernel/numa_balancing", "0");
+	if (own_to_device(fd, memory, PAGES) != PAGES)
+		return 3;
+	if (own_to_system(fd, memory, PAGES) != PAGES)
+		return 4;
+	faults = vm_count("numa_hint_faults");
+	if (wrong(memory, PAGES, 1) != -1)
+		return 5;
+	return vm_count("numa_hint_faults") == faults ? 0 : 6;
+}
+
+/*
+ * The kernel has taken access away for a moment, to see which processor
+ * misses it. To move such a page is an answer too: the trap is gone. A new
+ * process goes by the new periods, and is scanned where it is far from its
+ * memory.
+ */
+TEST(numa_hints)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open();
+	pid_t child;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, file_write(NUMA "scan_delay_ms", "1"));
+	ASSERT_EQ(0, file_write(NUMA "scan_period_min_ms", "20"));
+	ASSERT_EQ(0, file_write(NUMA "scan_period_max_ms", "20"));
+	ASSERT_EQ(0, file_write("/proc/sys/kernel/numa_balancing", "1"));
+	ASSERT_EQ(0, syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0));
+	on_cpu(0);
+	child = fork();
+	if (!child) {
+		fill(memory, PAGES, 1);
+		_exit(move_hinted_pages(memory, fd));
+	}
+	EXPECT_EQ(0, end_of(child));
+	file_write(NUMA "scan_delay_ms", "1000");
+	file_write(NUMA "scan_period_min_ms", "1000");
+	file_write(NUMA "scan_period_max_ms", "60000");
+	file_write("/proc/sys/kernel/numa_balancing", "1");
+	close(fd);
+}
+
+/* A stack is anonymous memory like any other. */
+TEST_F(mover, stack)
+{
+	char on_stack[16 * PAGE + PAGE];
+	char *memory = (char *)(((uintptr_t)on_stack + PAGE - 1) & -PAGE);
+
+	fill(memory, 16, 1);
+	mover_away(&self->mover, memory, 16);
+	EXPECT_EQ(-1, wrong(memory, 16, 1));
+	mover_back(&self->mover, memory, 16);
+	EXPECT_EQ(-1, wrong(memory, 16, 1));
+}
+
+TEST_HARNESS_MAIN

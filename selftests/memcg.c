@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A control group pays for the memory of its processes wherever it is: the
+ * books balance, its limit holds, and one that is killed for it leaves
+ * nothing behind.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mover_fixture.h"
+
+#define GROUP	"hmm_migrate_memcg"
+#define PAGES	1024
+#define SLACK	(128 * (long)PAGE)	/* what a processor counts apart */
+
+static long stat_of(const char *key)
+{
+	return group_number(GROUP, "memory.stat", key);
+}
+
+static long used(void)
+{
+	return group_number(GROUP, "memory.current", NULL);
+}
+
+static long dying(void)
+{
+	return file_number("/sys/fs/cgroup/cgroup.stat",
+			   "nr_dying_subsys_memory");
+}
+
+#define EXPECT_NEAR(expected, seen) \
+	EXPECT_GE(SLACK, labs((long)(expected) - (long)(seen)))
+
+/* Who pays stays the same, and for what. */
+TEST_F(mover, books)
+{
+	char *memory = pages_map(PAGES);
+	long anon, unevictable, current;
+
+	ASSERT_EQ(0, group_enter(GROUP));
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
+	vm_settled("nr_mlock");
+	anon = stat_of("anon");
+	unevictable = stat_of("unevictable");
+	current = used();
+	EXPECT_LE(PAGES * PAGE, anon + SLACK);
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_NEAR(anon, stat_of("anon"));
+	EXPECT_NEAR(current, used());
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	vm_settled("nr_mlock");
+	EXPECT_NEAR(anon, stat_of("anon"));
+	EXPECT_NEAR(unevictable, stat_of("unevictable"));
+	EXPECT_NEAR(current, used());
+	pages_unmap(memory, PAGES);
+	EXPECT_NEAR(anon - PAGES * PAGE, stat_of("anon"));
+	EXPECT_NEAR(current - PAGES * PAGE, used());
+	ASSERT_EQ(0, group_leave(GROUP));
+}
+
+/* What is made on a device is paid for as well. */
+TEST_F(mover, holes)
+{
+	char *memory = pages_map(PAGES);
+	long anon, current;
+
+	ASSERT_EQ(0, group_enter(GROUP));
+	anon = stat_of("anon");
+	current = used();
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_NEAR(anon + PAGES * PAGE, stat_of("anon"));
+	EXPECT_NEAR(current + PAGES * PAGE, used());
+	pages_unmap(memory, PAGES);
+	EXPECT_NEAR(anon, stat_of("anon"));
+	EXPECT_NEAR(current, used());
+	ASSERT_EQ(0, group_leave(GROUP));
+}
+
+/* A group that is gone is gone: no page is charged to it any more. */
+TEST_F(mover, group_goes)
+{
+	long before = dying();
+	int round, tries;
+	char *memory;
+
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, group_enter(GROUP));
+		memory = pages_map(PAGES);
+		fill(memory, PAGES / 2, 1);
+		ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+		ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+		ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+		pages_unmap(memory, PAGES);
+		ASSERT_EQ(0, group_leave(GROUP));
+	}
+	for (tries = 0; tries < 100 && dying() > before; tries++) {
+		file_write("/proc/sys/vm/drop_caches", "3");
+		sleep_ms(20);
+	}
+	EXPECT_GE(before, dying());
+}
+
+/* The slot on the swap disk is given back, and no longer paid for. */
+TEST(swap_slots)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open();
+	long before;
+
+	ASSERT_GE(fd, 0);
+	on_cpu(0);
+	ASSERT_EQ(0, swap_on());
+	ASSERT_EQ(0, group_enter(GROUP));
+	before = group_number(GROUP, "memory.swap.current", NULL);
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, swap_out(memory, PAGES));
+	EXPECT_EQ(before + PAGES * PAGE,
+		  group_number(GROUP, "memory.swap.current", NULL));
+	ASSERT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(PAGES, own_to_device(fd, memory, PAGES));
+	EXPECT_EQ(before, group_number(GROUP, "memory.swap.current", NULL));
+	EXPECT_EQ(0, status_kb("VmSwap"));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	pages_unmap(memory, PAGES);
+	ASSERT_EQ(0, group_leave(GROUP));
+	ASSERT_EQ(0, swap_off());
+	close(fd);
+}
+
+static int set_limit(long bytes)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", bytes);
+	return group_set(GROUP, "memory.max", text);
+}
+
+#define LIMIT_PAGES	(4 * PAGES)
+
+static int fill_up_to_limit(void)
+{
+	char *memory = pages_map(LIMIT_PAGES);
+	struct hmm_test_move move;
+	int fd = own_open();
+	size_t page, moved;
+
+	if (fd < 0)
+		return 1;
+	fill(memory, PAGES, 1);
+	move = own_request(memory, LIMIT_PAGES, HMM_TEST_TO_DEVICE, 0);
+	if (own_call(fd, &move) || move.result.ret)
+		return 2;
+	fprintf(stderr, "# %s\n", own_describe(&move.result));
+	moved = move.result.migrated;
+	if (moved < PAGES || moved == LIMIT_PAGES)
+		return 3;
+	if (moved + move.result.left[HMM_TEST_NO_MEMORY] != LIMIT_PAGES)
+		return 4;
+	if (pages_at(memory, LIMIT_PAGES, PRIVATE) != moved ||
+	    pages_at(memory, LIMIT_PAGES, NOWHERE) != LIMIT_PAGES - moved)
+		return 5;
+	if (own_to_system(fd, memory, PAGES) != PAGES ||
+	    wrong(memory, PAGES, 1) != -1)
+		return 6;
+	if (madvise(memory + PAGES * PAGE, (LIMIT_PAGES - PAGES) * PAGE,
+		    MADV_DONTNEED))
+		return 7;
+	for (page = PAGES; page < PAGES + 10; page++)
+		if (!page_is_zero(memory, page))
+			return 8;
+	return 0;
+}
+
+/*
+ * The group may have no more: the holes that there is no charge for stay
+ * holes, what moves within the limit moves, and nobody is killed.
+ */
+TEST(limit)
+{
+	pid_t child;
+
+	ASSERT_EQ(0, group_enter(GROUP));
+	ASSERT_EQ(0, set_limit(used() + LIMIT_PAGES / 2 * PAGE));
+	ASSERT_EQ(0, group_set(GROUP, "memory.swap.max", "0"));
+	child = fork();
+	if (!child)
+		_exit(fill_up_to_limit());
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_LT(0, group_number(GROUP, "memory.events", "max"));
+	EXPECT_EQ(0, group_number(GROUP, "memory.events", "oom_kill"));
+	ASSERT_EQ(0, set_limit(1L << 40));
+	ASSERT_EQ(0, group_leave(GROUP));
+}
+
+struct victim {
+	int fd;
+	char *memory;
+};
+
+/* The driver takes its time, with all pages of a window unmapped. */
+static void *thread_moves(void *argument)
+{
+	struct victim *victim = argument;
+	struct hmm_test_move move;
+
+	move = own_request(victim->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	move.driver.delay_alloc_us = 4000000;
+	own_call(victim->fd, &move);
+	return NULL;
+}
+
+static void be_killed(int fd)
+{
+	struct victim victim = { fd, pages_map(PAGES) };
+	char *memory = pages_map(64 * PAGES);
+	pthread_t thread;
+
+	fill(victim.memory, PAGES, 1);
+	if (pthread_create(&thread, NULL, thread_moves, &victim) ||
+	    own_wait_for_callback(fd))
+		_exit(1);
+	fill(memory, 64 * PAGES, 2);
+	_exit(2);
+}
+
+/* The kernel said that it has taken the memory of a killed process away. */
+static bool was_reaped(int kmsg, pid_t pid)
+{
+	char record[1024], wanted[64];
+	bool reaped = false;
+	ssize_t length;
+
+	snprintf(wanted, sizeof(wanted), "reaped process %d ", pid);
+	while ((length = read(kmsg, record, sizeof(record) - 1)) > 0) {
+		record[length] = 0;
+		if (strstr(record, wanted))
+			reaped = true;
+	}
+	return reaped;
+}
+
+/*
+ * A process is killed for its memory while a driver has part of it, and the
+ * kernel does not wait for the driver to take the memory away.
+ */
+TEST(reaped)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	int fd = own_open();
+	__u64 begin;
+	pid_t child;
+	long before;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_GE(kmsg, 0);
+	lseek(kmsg, 0, SEEK_END);
+	ASSERT_EQ(0, group_enter(GROUP));
+	ASSERT_EQ(0, set_limit(used() + 8 * PAGES * PAGE));
+	ASSERT_EQ(0, group_set(GROUP, "memory.swap.max", "0"));
+	before = used();
+	begin = now_ns();
+	child = fork();
+	if (!child)
+		be_killed(fd);
+	EXPECT_EQ(128 + SIGKILL, end_of(child));
+	EXPECT_GT(15000000000ULL, now_ns() - begin);
+	EXPECT_TRUE(was_reaped(kmsg, child));
+	EXPECT_EQ(1, group_number(GROUP, "memory.events", "oom_kill"));
+	EXPECT_EQ(0, own_in_use(fd));
+	EXPECT_EQ(0, own_stats(fd).last.contract);
+	EXPECT_NEAR(before, used());
+	ASSERT_EQ(0, group_leave(GROUP));
+	close(kmsg);
+	close(fd);
+}
+
+/* Killed again and again, with pages on the way. */
+TEST_F(mover, killed_for_memory)
+{
+	struct migrator migrator;
+	pid_t child;
+	int round;
+
+	ASSERT_EQ(0, group_enter(GROUP));
+	ASSERT_EQ(0, set_limit(used() + 8 * PAGES * PAGE));
+	ASSERT_EQ(0, group_set(GROUP, "memory.swap.max", "0"));
+	for (round = 0; round < 3; round++) {
+		child = fork();
+		if (!child) {
+			char *memory = pages_map(64 * PAGES);
+			struct mover mover;
+
+			if (mover_open(&mover, variant->kind))
+				_exit(1);
+			migrator_start(&migrator, &mover, memory, PAGES);
+			fill(memory, 64 * PAGES, 2);
+			_exit(2);
+		}
+		EXPECT_EQ(128 + SIGKILL, end_of(child));
+	}
+	if (self->mover.kind == OWN_DEVICE)
+		EXPECT_EQ(0, own_in_use(self->mover.fd));
+	ASSERT_EQ(0, group_leave(GROUP));
+}
+
+TEST_HARNESS_MAIN
