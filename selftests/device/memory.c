@@ -200,10 +200,21 @@ static void memory_folio_free(struct folio *folio)
 	give_back(&folio->page, order);
 }
 
+/*
+ * A driver must answer for its memory itself: the kernel takes it for a file's
+ * otherwise, and looks at a mapping that is none.
+ */
+static int memory_breaks(struct dev_pagemap *pgmap, unsigned long pfn,
+			 unsigned long nr_pages, int flags)
+{
+	return -ENXIO;
+}
+
 static const struct dev_pagemap_ops private_ops = {
 	.folio_free	= memory_folio_free,
 	.folio_split	= memory_folio_split,
 	.migrate_to_ram	= call_fault,
+	.memory_failure	= memory_breaks,
 };
 
 static int map(struct region *region, const char *name, unsigned long size)

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that breaks: before it is moved, while it is, and on a device. Nobody
+ * gets to see wrong contents, and only what is broken is lost.
+ */
+#include <errno.h>
+#include <linux/kernel-page-flags.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "test.h"
+
+#define PAGES	64
+#define BROKEN	9	/* the page that breaks */
+#define DELAY	200000	/* microseconds */
+
+#define INJECT	"/sys/kernel/debug/hwpoison/"
+
+/* Breaking memory signals it; one that only looks away would be killed. */
+static void survive(int signal)
+{
+}
+
+static int write_pfn(const char *path, __u64 pfn)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%#llx", (unsigned long long)pfn);
+	return file_write(path, text);
+}
+
+FIXTURE(poison)
+{
+	int fd;
+	char *memory;
+	__u64 pfn;
+};
+
+FIXTURE_SETUP(poison)
+{
+	on_cpu(0);
+	signal(SIGBUS, survive);
+	ASSERT_EQ(0, module_load("hwpoison-inject", ""));
+	self->fd = own_open();
+	ASSERT_GE(self->fd, 0);
+	self->memory = pages_map(PAGES);
+	fill(self->memory, PAGES, 1);
+	self->pfn = pfn_of(self->memory + BROKEN * PAGE);
+}
+
+/* The page is mended, for whoever comes next. */
+FIXTURE_TEARDOWN(poison)
+{
+	pages_unmap(self->memory, PAGES);
+	EXPECT_EQ(0, own_in_use(self->fd));
+	if (page_flags(self->pfn) & (1ULL << KPF_HWPOISON))
+		EXPECT_EQ(0, write_pfn(INJECT "unpoison-pfn", self->pfn));
+	module_unload("hwpoison_inject");
+	close(self->fd);
+}
+
+/* Who reads the broken page is killed, and all others are as they were. */
+static bool only_one_is_lost(char *memory)
+{
+	size_t page;
+	pid_t child;
+
+	child = fork();
+	if (!child) {
+		signal(SIGBUS, SIG_DFL);
+		_exit(__atomic_load_n(memory + BROKEN * PAGE,
+				      __ATOMIC_RELAXED));
+	}
+	if (end_of(child) != 128 + SIGBUS)
+		return false;
+	for (page = 0; page < PAGES; page++)
+		if (page != BROKEN && !page_is(memory, page, 1))
+			return false;
+	return true;
+}
+
+/* Broken, and known to the page table. */
+TEST_F(poison, before)
+{
+	struct hmm_test_move move;
+
+	ASSERT_EQ(0, madvise(self->memory + BROKEN * PAGE, PAGE,
+			     MADV_HWPOISON));
+	move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(1, move.result.left[HMM_TEST_POISONED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - 1, move.result.migrated);
+	EXPECT_TRUE(only_one_is_lost(self->memory));
+}
+
+static void *thread_breaks(void *argument)
+{
+	__u64 *pfn = argument;
+
+	return (void *)(long)write_pfn(INJECT "corrupt-pfn", *pfn);
+}
+
+static bool becomes_poisoned(__u64 pfn)
+{
+	__u64 end = now_ns() + 5000000000ULL;
+
+	while (now_ns() < end) {
+		if (page_flags(pfn) & (1ULL << KPF_HWPOISON))
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
+/*
+ * Broken, but still mapped: the kernel waits for the page's lock to unmap it.
+ * Its contents are not even looked at.
+ */
+TEST_F(poison, still_mapped)
+{
+	struct hmm_test_move move;
+	pthread_t thread;
+
+	ASSERT_EQ(0, own_hold(self->fd, self->pfn, HMM_TEST_HOLD_LOCK));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_breaks, &self->pfn));
+	EXPECT_TRUE(becomes_poisoned(self->pfn));
+	EXPECT_TRUE(pagemap(self->memory + BROKEN * PAGE) & PM_PRESENT);
+	move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	EXPECT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(1, move.result.left[HMM_TEST_POISONED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - 1, move.result.migrated);
+	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
+	pthread_join(thread, NULL);
+	EXPECT_TRUE(only_one_is_lost(self->memory));
+}
+
+static void *thread_moves(void *argument)
+{
+	struct hmm_test_move *move = argument;
+	int fd = own_open();
+	long ret = own_call(fd, move);
+
+	close(fd);
+	return (void *)ret;
+}
+
+/*
+ * It breaks while a driver has it. Either its contents were saved, or whoever
+ * reads it is told; all others have moved.
+ */
+TEST_F(poison, meanwhile)
+{
+	struct hmm_test_move move;
+	pthread_t thread;
+	void *ret;
+
+	move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	move.driver.delay_alloc_us = DELAY;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves, &move));
+	ASSERT_EQ(0, own_wait_for_callback(self->fd));
+	write_pfn(INJECT "corrupt-pfn", self->pfn);
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(NULL, ret);
+	EXPECT_LE(PAGES - 1, move.result.migrated)
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_TRUE(move.result.migrated == PAGES ?
+		    wrong(self->memory, PAGES, 1) == -1 :
+		    only_one_is_lost(self->memory));
+}
+
+/* The driver alone can tell of its device's memory, and nothing is lost. */
+TEST_F(poison, on_the_device)
+{
+	__u64 pfn;
+
+	ASSERT_EQ(PAGES, own_to_device(self->fd, self->memory, PAGES));
+	pfn = pfn_of(self->memory + BROKEN * PAGE);
+	EXPECT_GT(0, write_pfn(INJECT "corrupt-pfn", pfn));
+	EXPECT_EQ(PAGES, own_to_system(self->fd, self->memory, PAGES));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+}
+
+TEST_HARNESS_MAIN
