@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel wants the same pages at the same time: to put them together, to
+ * swap them out, to make large ones of them, or because the process says that
+ * it can do without them. Nobody waits for long, and nothing is lost.
+ */
+#include <linux/mman.h>
+
+#include "mover_fixture.h"
+
+#define PAGES	TABLE
+#define MILLISECONDS	800
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#define MADV_GUARD_REMOVE	103
+#endif
+
+static __u64 deadline(void)
+{
+	return now_ns() + MILLISECONDS * 1000000ULL;
+}
+
+/* A page of each ten is looked at, and written anew. */
+static bool use(char *memory, unsigned int *seed)
+{
+	size_t page;
+
+	for (page = 0; page < PAGES; page += 10) {
+		if (!page_is(memory, page, *seed))
+			return false;
+		fill_page(memory, page, *seed + 1);
+	}
+	(*seed)++;
+	return true;
+}
+
+static bool is_used(char *memory, unsigned int seed)
+{
+	size_t page;
+
+	for (page = 0; page < PAGES; page++)
+		if (!page_is(memory, page, page % 10 ? 1 : seed))
+			return false;
+	return true;
+}
+
+TEST_F(mover, compaction)
+{
+	char *memory = pages_map(PAGES);
+	struct migrator migrator;
+	unsigned int seed = 1;
+	__u64 end;
+
+	fill(memory, PAGES, 1);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
+	for (end = deadline(); now_ns() < end; ) {
+		ASSERT_EQ(0, file_write("/proc/sys/vm/compact_memory", "1"));
+		ASSERT_TRUE(use(memory, &seed));
+	}
+	EXPECT_LT(0, migrator_stop(&migrator));
+	EXPECT_TRUE(is_used(memory, seed));
+}
+
+TEST_F(mover, reclaim)
+{
+	char *memory = pages_map(PAGES);
+	struct migrator migrator;
+	unsigned int seed = 1;
+	__u64 end;
+
+	ASSERT_EQ(0, swap_on());
+	fill(memory, PAGES, 1);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
+	for (end = deadline(); now_ns() < end; ) {
+		ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_PAGEOUT));
+		ASSERT_TRUE(use(memory, &seed));
+	}
+	EXPECT_LE(0, migrator_stop(&migrator));
+	EXPECT_TRUE(is_used(memory, seed));
+	EXPECT_EQ(0, swap_off());
+}
+
+/* Swap is switched off, and its pages come back, while they are moved. */
+TEST_F(mover, swapoff)
+{
+	char *memory = pages_map(PAGES);
+	struct migrator migrator;
+	unsigned int seed = 1;
+	__u64 end;
+
+	ASSERT_EQ(0, swap_on());
+	fill(memory, PAGES, 1);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
+	for (end = deadline(); now_ns() < end; ) {
+		madvise(memory, PAGES * PAGE, MADV_PAGEOUT);
+		ASSERT_EQ(0, swap_off());
+		ASSERT_EQ(0, swap_on());
+		ASSERT_TRUE(use(memory, &seed));
+	}
+	EXPECT_LE(0, migrator_stop(&migrator));
+	EXPECT_TRUE(is_used(memory, seed));
+	EXPECT_EQ(0, swap_off());
+}
+
+/* A huge page is made of them again and again. */
+TEST_F(mover, collapse)
+{
+	char *memory = pages_map(PAGES);
+	struct migrator migrator;
+	unsigned int seed = 1;
+	__u64 end;
+	int tries;
+
+	fill(memory, PAGES, 1);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
+	for (end = deadline(); now_ns() < end; ) {
+		madvise(memory, PAGES * PAGE, MADV_COLLAPSE);
+		ASSERT_TRUE(use(memory, &seed));
+	}
+	EXPECT_LT(0, migrator_stop(&migrator));
+	EXPECT_TRUE(is_used(memory, seed));
+	mover_back(&self->mover, memory, PAGES);
+	for (tries = 0; tries < 20; tries++)
+		if (!madvise(memory, PAGES * PAGE, MADV_COLLAPSE))
+			break;
+	EXPECT_GT(20, tries);
+	EXPECT_TRUE(is_used(memory, seed));
+}
+
+#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
+
+/* The same by the thread of the kernel, which nobody has to ask. */
+TEST_F(mover, khugepaged)
+{
+	char *memory = pages_map(PAGES);
+	struct migrator migrator;
+	unsigned int seed = 1;
+	__u64 end;
+
+	ASSERT_EQ(0, file_write(KHUGEPAGED "scan_sleep_millisecs", "0"));
+	ASSERT_EQ(0, file_write(KHUGEPAGED "pages_to_scan", "4096"));
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
+	migrator_start(&migrator, &self->mover, memory, PAGES);
+	for (end = deadline(); now_ns() < end; )
+		ASSERT_TRUE(use(memory, &seed));
+	EXPECT_LT(0, migrator_stop(&migrator));
+	EXPECT_TRUE(is_used(memory, seed));
+	ASSERT_EQ(0, file_write(KHUGEPAGED "scan_sleep_millisecs", "10000"));
+}
+
+/* What was written after it was given up is kept; the rest may be zeros. */
+TEST_F(mover, freed_lazily)
+{
+	char *memory = pages_map(PAGES);
+	struct migrator migrator;
+	unsigned int seed = 1;
+	size_t page, lost = 0;
+	__u64 end;
+
+	ASSERT_EQ(0, swap_on());
+	fill(memory, PAGES, seed);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
+	for (end = deadline(); now_ns() < end; seed++) {
+		ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_FREE));
+		for (page = 0; page < PAGES; page += 2)
+			fill_page(memory, page, seed + 1);
+		madvise(memory, PAGES * PAGE, MADV_PAGEOUT);
+		for (page = 0; page < PAGES; page += 2)
+			lost += !page_is(memory, page, seed + 1);
+		for (page = 1; page < PAGES; page += 2) {
+			lost += !page_is(memory, page, seed) &&
+				!page_is_zero(memory, page);
+			fill_page(memory, page, seed + 1);
+		}
+	}
+	EXPECT_LE(0, migrator_stop(&migrator));
+	EXPECT_EQ(0, lost);
+	EXPECT_EQ(-1, wrong(memory, PAGES, seed));
+	EXPECT_EQ(0, swap_off());
+}
+
+/* A guard is a guard from the moment it is there. */
+TEST_F(mover, guards)
+{
+	char *memory = pages_map(PAGES);
+	struct migrator migrator;
+	size_t passed = 0;
+	__u64 end;
+
+	fill(memory, PAGES, 1);
+	migrator_start(&migrator, &self->mover, memory, PAGES);
+	for (end = deadline(); now_ns() < end; ) {
+		ASSERT_EQ(0, madvise(memory, PAGES / 2 * PAGE,
+				     MADV_GUARD_INSTALL));
+		passed += can_read(memory);
+		passed += can_read(memory + (PAGES / 2 - 1) * PAGE);
+		ASSERT_EQ(0, madvise(memory, PAGES / 2 * PAGE,
+				     MADV_GUARD_REMOVE));
+		fill(memory, PAGES / 2, 1);
+	}
+	EXPECT_LT(0, migrator_stop(&migrator));
+	EXPECT_EQ(0, passed);
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/* The same memory by many threads: each page goes with one of them. */
+TEST_F(mover, many_movers)
+{
+	struct migrator migrators[4];
+	char *memory = pages_map(PAGES);
+	unsigned int seed = 1;
+	long moved = 0, each;
+	__u64 end;
+	int i;
+
+	fill(memory, PAGES, 1);
+	for (i = 0; i < ARRAY_SIZE(migrators); i++)
+		migrator_start(&migrators[i], &self->mover, memory, PAGES);
+	for (end = deadline(); now_ns() < end; )
+		ASSERT_TRUE(use(memory, &seed));
+	for (i = 0; i < ARRAY_SIZE(migrators); i++) {
+		each = migrator_stop(&migrators[i]);
+		EXPECT_LE(0, each);
+		moved += each;
+	}
+	EXPECT_LT(0, moved);
+	EXPECT_TRUE(is_used(memory, seed));
+	mover_back(&self->mover, memory, PAGES);
+	EXPECT_TRUE(is_used(memory, seed));
+	EXPECT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
+}
+
+TEST_HARNESS_MAIN
