@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The CPU touches what is on the device, and the driver may not be able to. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -228,6 +229,39 @@ TEST_F(faults, slow_driver)
 	}
 	for (i = 0; i < ARRAY_SIZE(children); i++)
 		EXPECT_EQ(0, end_of(children[i]));
+}
+
+#define THREADS	16
+
+static void *thread_reads(void *argument)
+{
+	return (void *)wrong(argument, PAGES, 1);
+}
+
+/*
+ * Many threads want the same pages at once: one of them brings a page, the
+ * others wait for it and find it.
+ */
+TEST_F(faults, many_threads)
+{
+	__u64 faults = own_stats(self->fd).faults;
+	pthread_t threads[THREADS];
+	void *ret;
+	int i;
+
+	set(self->fd, (struct hmm_test_fault) {
+		.driver.delay_alloc_us = 1000,
+	});
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, thread_reads,
+					    self->memory));
+	for (i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, pthread_join(threads[i], &ret));
+		EXPECT_EQ((void *)-1, ret);
+	}
+	EXPECT_EQ(0, own_stats(self->fd).last_fault.contract);
+	EXPECT_LE(faults + PAGES, own_stats(self->fd).faults);
+	EXPECT_GT(faults + 2 * PAGES, own_stats(self->fd).faults);
 }
 
 TEST_HARNESS_MAIN

@@ -4,6 +4,7 @@
  * looks at what the others have left behind.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +161,60 @@ TEST(test_device_goes)
 		ASSERT_EQ(0, module_load("hmm_migrate_test", ""));
 	}
 	EXPECT_GE(1000, best);
+}
+
+static bool stopped;
+
+/* Reads and writes, forks and ends, in memory that begins on the device. */
+static void *thread_uses(void *argument)
+{
+	char *memory = argument;
+	unsigned int seed = 1;
+	pid_t child;
+
+	while (!__atomic_load_n(&stopped, __ATOMIC_RELAXED)) {
+		child = fork();
+		if (!child)
+			_exit(wrong(memory, PAGES, seed) == -1 ? 0 : 1);
+		if (end_of(child))
+			return (void *)1;
+		fill(memory, PAGES / 2, seed);
+	}
+	return NULL;
+}
+
+/* The same while threads of processes use what is on the device. */
+TEST(test_device_goes_under_load)
+{
+	pthread_t threads[2];
+	char *memory[2];
+	int fd, round, i;
+	void *ret;
+
+	for (round = 0; round < 3; round++) {
+		fd = own_open();
+		ASSERT_GE(fd, 0);
+		__atomic_store_n(&stopped, false, __ATOMIC_RELAXED);
+		for (i = 0; i < 2; i++) {
+			memory[i] = pages_map(PAGES);
+			fill(memory[i], PAGES, 1);
+			ASSERT_EQ(PAGES, own_to_device(fd, memory[i], PAGES));
+		}
+		close(fd);
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, pthread_create(&threads[i], NULL,
+						    thread_uses, memory[i]));
+		EXPECT_GT(5000, (unsigned long)unload("hmm_migrate_test"));
+		__atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
+		for (i = 0; i < 2; i++) {
+			ASSERT_EQ(0, pthread_join(threads[i], &ret));
+			EXPECT_EQ(NULL, ret);
+			EXPECT_EQ(PAGES, pages_at(memory[i], PAGES, SYSTEM));
+			EXPECT_EQ(-1, wrong(memory[i], PAGES, 1));
+			pages_unmap(memory[i], PAGES);
+		}
+		ASSERT_EQ(0, module_load("hmm_migrate_test", ""));
+	}
 }
 
 #define PARAMETERS	"/sys/module/test_hmm/parameters/"

@@ -127,6 +127,28 @@ TEST_F(mover, pinned)
 	close(gup);
 }
 
+/* A pin needs the page here, where it then stays: a device does not keep it. */
+TEST_F(mover, pinned_while_away)
+{
+	char *memory = pages_map(PAGES), *copy = pages_map(8);
+	__u64 to = (uintptr_t)copy;
+	int gup;
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	gup = longterm_pin(memory, 8);
+	ASSERT_GE(gup, 0);
+	EXPECT_EQ(8, pages_at(memory, 8, SYSTEM));
+	mover_away(&self->mover, memory, 8);
+	EXPECT_EQ(8, pages_at(memory, 8, SYSTEM));
+	fill(memory, 8, 1);
+	ASSERT_EQ(0, ioctl(gup, PIN_LONGTERM_TEST_READ, &to));
+	EXPECT_EQ(0, memcmp(copy, memory, 8 * PAGE));
+	close(gup);
+	mover_back(&self->mover, memory, PAGES);
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
 TEST(reference)
 {
 	char *memory = pages_map(PAGES);

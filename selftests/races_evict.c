@@ -145,6 +145,23 @@ TEST_F(races, forks)
 	}
 }
 
+/* A new program takes the place of the old one, whose memory is away. */
+TEST_F(races, execs)
+{
+	pid_t child;
+
+	while (now_ns() < self->end) {
+		own_to_device(self->fd, self->memory, PAGES);
+		child = fork();
+		if (!child) {
+			own_to_device(self->fd, self->memory, PAGES);
+			execl("/bin/true", "true", NULL);
+			_exit(1);
+		}
+		ASSERT_EQ(0, end_of(child));
+	}
+}
+
 /* Processes are killed with their memory on the device, or on the way. */
 TEST_F(races, kills)
 {

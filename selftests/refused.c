@@ -3,11 +3,10 @@
  * Kinds of memory that are not moved: they stay as they were, and the reason
  * is told for each page.
  */
+#include <linux/kernel-page-flags.h>
 #include <linux/mman.h>
-#include <linux/userfaultfd.h>
-#include <signal.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "test.h"
 #include "test_hmm_uapi.h"
@@ -114,6 +113,96 @@ TEST_F(refused, shared_memory)
 	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
 }
 
+#define HUGE_FILES	"/tmp/huge_files"
+
+static long splits(void)
+{
+	return vm_count("thp_split_page") + vm_count("thp_split_pmd");
+}
+
+/* A huge page of a file stays one, whoever asks for it or for a part of it. */
+TEST_F(refused, shared_huge_page)
+{
+	int mirror = mirror_open(MIRROR_PRIVATE), file;
+	char *area = pages_map(2 * TABLE), *memory;
+	long before;
+
+	ASSERT_GE(mirror, 0);
+	mkdir(HUGE_FILES, 0755);
+	ASSERT_EQ(0, mount("none", HUGE_FILES, "tmpfs", 0, "huge=always"));
+	file = open(HUGE_FILES "/file", O_CREAT | O_RDWR, 0600);
+	ASSERT_GE(file, 0);
+	ASSERT_EQ(0, ftruncate(file, TABLE * PAGE));
+	memory = mmap(area, TABLE * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_FIXED, file, 0);
+	ASSERT_EQ(area, memory);
+	fill(memory, TABLE, 1);
+	ASSERT_EQ(2048, smaps_kb(memory, "ShmemPmdMapped"))
+		TH_LOG("the kernel made no huge page");
+
+	before = splits();
+	expect_left(_metadata, self->fd, memory, TABLE, HMM_TEST_FROM_SYSTEM,
+		    HMM_TEST_KIND);
+	expect_left(_metadata, self->fd, memory + 50 * PAGE, 100,
+		    HMM_TEST_FROM_SYSTEM, HMM_TEST_KIND);
+	mirror_to_device(mirror, memory, TABLE);
+	mirror_to_device(mirror, memory + 50 * PAGE, 1);
+	EXPECT_EQ(before, splits());
+	EXPECT_EQ(2048, smaps_kb(memory, "ShmemPmdMapped"));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+
+	/* The same where it is too crooked for one entry to map it. */
+	munmap(memory, TABLE * PAGE);
+	memory = mmap(area + PAGE, TABLE * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_FIXED, file, 0);
+	ASSERT_EQ(area + PAGE, memory);
+	ASSERT_EQ(-1, wrong(memory, TABLE, 1));
+	ASSERT_EQ(0, smaps_kb(memory, "ShmemPmdMapped"));
+	ASSERT_TRUE(page_flags(pfn_of(memory)) & 1ULL << KPF_THP);
+	before = splits();
+	expect_left(_metadata, self->fd, memory, TABLE, HMM_TEST_FROM_SYSTEM,
+		    HMM_TEST_KIND);
+	mirror_to_device(mirror, memory, TABLE);
+	EXPECT_EQ(before, splits());
+	EXPECT_TRUE(page_flags(pfn_of(memory)) & 1ULL << KPF_THP);
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+
+	munmap(memory, TABLE * PAGE);
+	close(file);
+	close(mirror);
+	EXPECT_EQ(0, umount(HUGE_FILES));
+}
+
+/* A huge page on a device is not split for one that may not have it. */
+TEST_F(refused, foreign_huge_page)
+{
+	int mirror = mirror_open(MIRROR_PRIVATE);
+	char *memory = pages_map(TABLE);
+	unsigned char first = 0;
+	unsigned char snapshot[TABLE];
+
+	ASSERT_GE(mirror, 0);
+	ASSERT_EQ(0, madvise(memory, TABLE * PAGE, MADV_HUGEPAGE));
+	fill(memory, TABLE, 1);
+	ASSERT_EQ(0, mirror_engine("mainline"));
+	EXPECT_EQ(TABLE, mirror_to_device(mirror, memory, TABLE));
+	ASSERT_EQ(0, mirror_engine("hmm_migrate"));
+	ASSERT_EQ(TABLE, mirror_command(mirror, HMM_DMIRROR_SNAPSHOT, memory,
+					TABLE, snapshot));
+	first = snapshot[0];
+	ASSERT_TRUE(first & HMM_DMIRROR_PROT_PMD)
+		TH_LOG("no huge page came to the device");
+	expect_left(_metadata, self->fd, memory, TABLE, 0, HMM_TEST_FOREIGN);
+	expect_left(_metadata, self->fd, memory + 50 * PAGE, 100, 0,
+		    HMM_TEST_FOREIGN);
+	ASSERT_EQ(TABLE, mirror_command(mirror, HMM_DMIRROR_SNAPSHOT, memory,
+					TABLE, snapshot));
+	EXPECT_EQ(first, snapshot[0]);
+	EXPECT_EQ(TABLE, pages_at(memory, TABLE, PRIVATE));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	close(mirror);
+}
+
 /* What a file has not been read for yet is not made up as zeros. */
 TEST_F(refused, hole_in_a_file)
 {
@@ -129,36 +218,6 @@ TEST_F(refused, hole_in_a_file)
 		    HMM_TEST_NOTHING);
 	EXPECT_EQ(PAGES, pages_at(memory, PAGES, NOWHERE));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
-}
-
-/* Two pages of equal contents, of which the kernel has made one. */
-TEST_F(refused, merged)
-{
-	char *memory = pages_map(2 * PAGES);
-	int tries;
-
-	fill(memory, PAGES, 1);
-	fill(memory + PAGES * PAGE, PAGES, 1);
-	ASSERT_EQ(0, madvise(memory, 2 * PAGES * PAGE, MADV_MERGEABLE));
-	file_write("/sys/kernel/mm/ksm/sleep_millisecs", "1");
-	file_write("/sys/kernel/mm/ksm/pages_to_scan", "1000");
-	ASSERT_EQ(0, file_write("/sys/kernel/mm/ksm/run", "1"));
-	for (tries = 0; tries < 500; tries++) {
-		if (file_number("/proc/self/ksm_merging_pages", NULL) ==
-		    2 * PAGES)
-			break;
-		sleep_ms(20);
-	}
-	file_write("/sys/kernel/mm/ksm/run", "0");
-	ASSERT_GT(500, tries) TH_LOG("ksmd has not merged the pages");
-	ASSERT_EQ(pfn_of(memory), pfn_of(memory + PAGES * PAGE));
-	expect_left(_metadata, self->fd, memory, 2 * PAGES, HMM_TEST_FROM_SYSTEM,
-		    HMM_TEST_KIND);
-	EXPECT_EQ(pfn_of(memory), pfn_of(memory + PAGES * PAGE));
-	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
-	EXPECT_EQ(-1, wrong(memory + PAGES * PAGE, PAGES, 1));
-	file_write("/sys/kernel/mm/ksm/run", "2");
-	file_write("/sys/kernel/mm/ksm/run", "0");
 }
 
 TEST_F(refused, guard)
@@ -247,113 +306,6 @@ TEST_F(refused, device_exclusive)
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 	EXPECT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
 	close(mirror);
-}
-
-/* Breaking memory signals it; one that only looks away would be killed. */
-static void survive(int signal)
-{
-}
-
-/* Broken memory; the process that reads it gets a signal, before and after. */
-TEST_F(refused, poisoned)
-{
-	char *memory = pages_map(PAGES), command[128];
-	struct hmm_test_move move;
-	pid_t child;
-	__u64 pfn;
-
-	fill(memory, PAGES, 1);
-	pfn = pfn_of(memory + 9 * PAGE);
-	signal(SIGBUS, survive);
-	ASSERT_EQ(0, madvise(memory + 9 * PAGE, PAGE, MADV_HWPOISON));
-	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE, 0);
-	ASSERT_EQ(0, own_call(self->fd, &move));
-	EXPECT_EQ(1, move.result.left[HMM_TEST_POISONED])
-		TH_LOG("%s", own_describe(&move.result));
-	EXPECT_EQ(PAGES - 1, move.result.migrated);
-	child = fork();
-	if (!child) {
-		signal(SIGBUS, SIG_DFL);
-		_exit(memory[9 * PAGE]);
-	}
-	EXPECT_EQ(128 + SIGBUS, end_of(child));
-	EXPECT_EQ(-1, wrong(memory, 9, 1));
-	pages_unmap(memory, PAGES);
-
-	ASSERT_EQ(0, module_load("hwpoison-inject", ""));
-	snprintf(command, sizeof(command), "%#llx", pfn);
-	EXPECT_EQ(0, file_write("/sys/kernel/debug/hwpoison/unpoison-pfn",
-				command));
-	module_unload("hwpoison_inject");
-}
-
-static size_t write_protected(const char *memory)
-{
-	size_t page, count = 0;
-
-	for (page = 0; page < PAGES; page++)
-		if (pagemap(memory + page * PAGE) & PM_UFFD_WP)
-			count++;
-	return count;
-}
-
-/*
- * Somebody wants to know of the first write to a page that is the zero page:
- * that is forgotten if another page is put in its place.
- */
-TEST_F(refused, write_protected_zero_page)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	char *memory = pages_map(PAGES);
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)memory, .len = PAGES * PAGE },
-		.mode = UFFDIO_REGISTER_MODE_WP,
-	};
-	struct uffdio_writeprotect protect = {
-		.range = reg.range,
-		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK), page;
-
-	ASSERT_GE(uffd, 0);
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	for (page = 0; page < PAGES; page++)
-		ASSERT_TRUE(page_is_zero(memory, page));
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_WRITEPROTECT, &protect));
-	ASSERT_TRUE(pagemap(memory) & PM_UFFD_WP);
-	expect_left(_metadata, self->fd, memory, PAGES, HMM_TEST_FROM_SYSTEM,
-		    HMM_TEST_KIND);
-	EXPECT_EQ(PAGES, write_protected(memory));
-	close(uffd);
-}
-
-/* The same of pages with contents: they move, and the mark moves along. */
-TEST_F(refused, write_protected_page_keeps_its_mark)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	char *memory = pages_map(PAGES);
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)memory, .len = PAGES * PAGE },
-		.mode = UFFDIO_REGISTER_MODE_WP,
-	};
-	struct uffdio_writeprotect protect = {
-		.range = reg.range,
-		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	ASSERT_GE(uffd, 0);
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	fill(memory, PAGES, 1);
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_WRITEPROTECT, &protect));
-	ASSERT_EQ(PAGES, own_to_device(self->fd, memory, PAGES));
-	EXPECT_EQ(PAGES, write_protected(memory));
-	ASSERT_EQ(PAGES, own_to_system(self->fd, memory, PAGES));
-	EXPECT_EQ(PAGES, write_protected(memory));
-	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
-	close(uffd);
 }
 
 TEST_HARNESS_MAIN

@@ -5,6 +5,7 @@
  * that feature, which emulation lacks; its flag is checked by KUnit.)
  */
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -82,6 +83,22 @@ TEST_F(vmas, mixed_map)
 	expect_refused(_metadata, self->fd, self->mirror, memory, 8);
 	EXPECT_EQ(-1, wrong(memory, 8, 1));
 	munmap(memory, 8 * PAGE);
+}
+
+/* Pages of the kernel's, of which a process sees only the mapping. */
+TEST_F(vmas, ring)
+{
+	struct io_uring_params params = {};
+	int ring = syscall(SYS_io_uring_setup, 8, &params);
+	char *memory;
+
+	ASSERT_GE(ring, 0);
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
+	ASSERT_NE(MAP_FAILED, memory);
+	expect_refused(_metadata, self->fd, self->mirror, memory, 1);
+	munmap(memory, PAGE);
+	close(ring);
 }
 
 static char *mapping_called(const char *name)
