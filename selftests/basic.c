@@ -180,6 +180,45 @@ TEST_F(mover, moved_mapping)
 	EXPECT_EQ(-1, wrong(elsewhere, 100, 1));
 }
 
+/* The last pages that another processor has made are still in its hands. */
+TEST_F(mover, made_by_another_processor)
+{
+	char *memory = pages_map(PAGES);
+	pid_t child;
+
+	on_cpu(1);
+	fill(memory, PAGES, 1);
+	on_cpu(0);
+	EXPECT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	on_cpu(1);
+	EXPECT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	on_cpu(0);
+	EXPECT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	child = fork();
+	if (!child)
+		_exit(wrong(memory, PAGES, 1) != -1);
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/* What nobody may write is not written, though a device has made it. */
+TEST_F(mover, holes_in_read_only_memory)
+{
+	char *memory = pages_map(100);
+	size_t page;
+
+	ASSERT_EQ(0, mprotect(memory, 100 * PAGE, PROT_READ));
+	ASSERT_EQ(100, mover_away(&self->mover, memory, 100));
+	EXPECT_FALSE(can_write(memory));
+	mover_back(&self->mover, memory, 100);
+	EXPECT_FALSE(can_write(memory));
+	for (page = 0; page < 100; page++)
+		ASSERT_TRUE(page_is_zero(memory, page));
+	ASSERT_EQ(0, mprotect(memory, 100 * PAGE, PROT_READ | PROT_WRITE));
+	fill(memory, 100, 1);
+	EXPECT_EQ(-1, wrong(memory, 100, 1));
+}
+
 /* The bytes went through the driver's copy, not around it. */
 TEST(driver_copies)
 {

@@ -114,6 +114,57 @@ TEST_F(meanwhile, written_anew)
 		ASSERT_TRUE(page_is(self->memory, page, page < HALF ? 2 : 1));
 }
 
+/*
+ * Written anew, and on the way once more: the first move must not take the
+ * second's entries for its own.
+ */
+TEST_F(meanwhile, written_anew_and_moved)
+{
+	struct mission mission = { self->fd, &self->move }, second_mission;
+	struct hmm_test_move second = self->move;
+	pthread_t thread;
+
+	second.driver.delay_alloc_us = 3 * DELAY;
+	second_mission = (struct mission) { self->fd, &second };
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_DONTNEED));
+	fill(self->memory, PAGES, 2);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves,
+				    &second_mission));
+	ASSERT_EQ(0, finish(self->thread));
+	ASSERT_EQ(0, finish(thread));
+	EXPECT_EQ(PAGES, second.result.migrated)
+		TH_LOG("%s", own_describe(&second.result));
+	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, PRIVATE));
+	EXPECT_EQ(PAGES, own_in_use(self->fd));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 2));
+}
+
+/* What is in use and stays can be accessed at once, whatever is moved. */
+TEST_F(meanwhile, what_stays)
+{
+	struct mission mission = { self->fd, &self->move };
+	__u64 begin, ms;
+	size_t page;
+
+	self->move.driver.delay_alloc_us = 5 * DELAY;
+	for (page = 0; page < HALF; page += 2)
+		ASSERT_EQ(0, own_hold(self->fd,
+				      pfn_of(self->memory + page * PAGE),
+				      HMM_TEST_HOLD_REFERENCE));
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	begin = now_ns();
+	for (page = 0; page < HALF; page += 2)
+		fill_page(self->memory, page, 1);
+	ms = (now_ns() - begin) / 1000000;
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_GT(3 * DELAY / 1000, ms);
+	EXPECT_EQ(HALF / 2, self->move.result.left[HMM_TEST_PINNED])
+		TH_LOG("%s", own_describe(&self->move.result));
+	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+}
+
 /* An access waits for the end of the move, and then finds its page. */
 TEST_F(meanwhile, accessed)
 {

@@ -223,6 +223,9 @@ void contract_return(struct call *call, const struct hmm_migrate_result *result)
 	if (!call->pfns)
 		return;
 
+	for (i = worked; i < call->npages; i++)
+		require(call, HMM_TEST_CONTRACT_RETURN,
+			call->result.ret != -EINTR || !call->pfns[i]);
 	for (i = 0; i < min(worked, call->npages); i++)
 		count_word(call, call->pfns[i], &migrated, left);
 	if (!result) {
