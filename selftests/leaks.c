@@ -204,7 +204,7 @@ TEST(test_device_goes_under_load)
 		for (i = 0; i < 2; i++)
 			ASSERT_EQ(0, pthread_create(&threads[i], NULL,
 						    thread_uses, memory[i]));
-		EXPECT_GT(5000, (unsigned long)unload("hmm_migrate_test"));
+		EXPECT_GT(10000, (unsigned long)unload("hmm_migrate_test"));
 		__atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
 		for (i = 0; i < 2; i++) {
 			ASSERT_EQ(0, pthread_join(threads[i], &ret));

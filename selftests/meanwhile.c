@@ -325,7 +325,7 @@ TEST_F(meanwhile, accessed_between_windows)
 	fill(memory, WINDOWS * PAGES, 1);
 	self->move = own_request(memory, WINDOWS * PAGES, HMM_TEST_TO_DEVICE,
 				 0);
-	self->move.driver.delay_alloc_us = 4 * DELAY;
+	self->move.driver.delay_alloc_us = 6 * DELAY;
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	begin = now_ns();
 	ASSERT_TRUE(page_is(memory, 0, 1));
@@ -333,7 +333,7 @@ TEST_F(meanwhile, accessed_between_windows)
 	ASSERT_TRUE(page_is(memory, WINDOWS * PAGES - 1, 1));
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_LT(DELAY / 1000, ms);
-	EXPECT_GT(7 * DELAY / 1000, ms);
+	EXPECT_GT(11 * DELAY / 1000, ms);
 	EXPECT_EQ(-1, wrong(memory, WINDOWS * PAGES, 1));
 	pages_unmap(memory, WINDOWS * PAGES);
 }
