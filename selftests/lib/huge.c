@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Large folios: making them, and seeing whether they are still whole. */
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "lib.h"
 
@@ -73,31 +70,17 @@ void folio_order_reset(void)
 	folio_size(9, "inherit");
 }
 
-static __u64 page_flags(const char *addr)
-{
-	static int fd = -1;
-	__u64 flags = 0;
-
-	if (fd < 0)
-		fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
-	if (pread(fd, &flags, sizeof(flags),
-		  pfn_of(addr) * sizeof(flags)) != sizeof(flags)) {
-		perror("kpageflags");
-		exit(1);
-	}
-	return flags;
-}
-
 /* How many folios of this order the range consists of, in order. */
 size_t folios_of_order(const char *addr, size_t npages, unsigned int order)
 {
 	size_t count = 0, page, i, nr = 1UL << order;
 
 	for (page = 0; page + nr <= npages; page += nr) {
-		if (!(page_flags(addr + page * PAGE) & KPF_COMPOUND_HEAD))
+		if (!(page_flags(pfn_of(addr + page * PAGE)) & KPF_COMPOUND_HEAD))
 			continue;
 		for (i = 1; i < nr; i++)
-			if (!(page_flags(addr + (page + i) * PAGE) &
+			if (!(page_flags(pfn_of(addr +
+							 (page + i) * PAGE)) &
 			      KPF_COMPOUND_TAIL) ||
 			    pfn_of(addr + (page + i) * PAGE) !=
 			    pfn_of(addr + page * PAGE) + i)
