@@ -221,29 +221,6 @@ TEST_F(files, not_to_a_device)
 	EXPECT_GT(PAGES / 4, vm_count("pgfault") - faults);
 }
 
-/* The first line of smaps for the memory that begins with @name, in kB. */
-static long smaps_kb(const char *memory, const char *name)
-{
-	char line[256], key[64];
-	unsigned long start, end;
-	bool inside = false;
-	long kb = -1, value;
-	FILE *file = fopen("/proc/self/smaps", "r");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = (uintptr_t)memory >= start &&
-				 (uintptr_t)memory < end;
-		else if (inside && kb < 0 &&
-			 sscanf(line, "%63[^:]: %ld", key, &value) == 2 &&
-			 !strcmp(key, name))
-			kb = value;
-	}
-	if (file)
-		fclose(file);
-	return kb;
-}
-
 /* A huge page of a file in memory: moved whole, or refused whole. */
 TEST(huge)
 {

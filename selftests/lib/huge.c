@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Large folios: making them, and seeing whether they are still whole. */
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "lib.h"
@@ -14,23 +13,7 @@
 /* What one entry above a page table maps, of the memory mapped at @memory. */
 long huge_pages_kb(const char *memory)
 {
-	char line[256];
-	unsigned long start, end;
-	bool inside = false;
-	long kb = 0, value;
-	FILE *file = fopen("/proc/self/smaps", "r");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = (uintptr_t)memory >= start &&
-				 (uintptr_t)memory < end;
-		else if (inside &&
-			 sscanf(line, "AnonHugePages: %ld", &value) == 1)
-			kb += value;
-	}
-	if (file)
-		fclose(file);
-	return kb;
+	return smaps_kb(memory, "AnonHugePages");
 }
 
 /* So many tables of memory, each one huge page that is filled; or NULL. */
