@@ -422,6 +422,16 @@ impl<'s> Batch<'s> {
         self.slots.as_slice().get(number).map_or(0, Slot::order)
     }
 
+    /// Finds out whether the page for a hole can be charged to the process.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Slot::try_charge`].
+    pub(crate) fn try_charge(&self, number: usize, window: &Window<'_>) -> Result<(), Reason> {
+        let slot = self.slots.as_slice().get(number);
+        slot.map_or(Err(Reason::Raced), |slot| slot.try_charge(window))
+    }
+
     /// Charges the page for a hole to the process.
     ///
     /// # Errors

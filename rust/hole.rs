@@ -36,7 +36,7 @@ pub(crate) fn fill(batch: &mut Batch<'_>, window: &Window<'_>) {
     let filled = if batch.order(number) == huge::ORDER {
         fill_entry(batch, window, number)
     } else {
-        fill_table(batch, window)
+        fill_table(batch, window, number)
     };
     if let Err(reason) = filled {
         fail_holes(batch, reason);
@@ -45,6 +45,7 @@ pub(crate) fn fill(batch: &mut Batch<'_>, window: &Window<'_>) {
 
 /// Maps a folio that is as large as the window in its one entry.
 fn fill_entry(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+    batch.try_charge(number, window)?;
     let pmd = make_entry(window).map_err(no_level)?;
     let spare = SpareTable::new(*window).map_err(no_level)?;
     charge_holes(batch, window)?;
@@ -59,7 +60,8 @@ fn fill_entry(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Resu
 }
 
 /// Maps smaller folios in a page table, where the holes are still there.
-fn fill_table(batch: &mut Batch<'_>, window: &Window<'_>) -> Result<(), Reason> {
+fn fill_table(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+    batch.try_charge(number, window)?;
     make_table(window).map_err(no_level)?;
     charge_holes(batch, window)?;
     loop {

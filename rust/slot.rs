@@ -350,6 +350,31 @@ impl Slot {
         Ok(())
     }
 
+    /// Finds out whether [`Self::charge`] would succeed now.
+    ///
+    /// To be asked before a page table is made: for that the core kills a process whose limit has
+    /// no room, and for a driver's page nobody is killed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::charge`].
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub(crate) fn try_charge(&self, window: &Window<'_>) -> Result<(), Reason> {
+        let (Some(dst), State::GivenHole) = (self.dst(), self.state) else {
+            return Err(Reason::Declined);
+        };
+        // SAFETY: The folio is fresh, and locked by us; the mm is valid.
+        if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), window.range().mm()) } != 0 {
+            return Err(Reason::NoMemory);
+        }
+        // SAFETY: It has just been charged, and is on no list.
+        unsafe { raw::mem_cgroup_uncharge(dst.as_ptr()) };
+        Ok(())
+    }
+
     /// Notes that the hole has been filled.
     pub(super) fn set_filled(&mut self) {
         self.state = State::Filled;

@@ -36,17 +36,6 @@ static void expect_counts(struct __test_metadata *_metadata,
 	EXPECT_EQ(before.unevictable + npages, now.unevictable);
 }
 
-/*
- * Only the driver sees device memory that is freed. Unless it clears the flags
- * of a page, what the page was is what the next one is taken for.
- */
-#define LEAVES_FLAGS	"test_hmm does not clear the flags of a page it frees"
-
-static bool leaves_flags(struct mover *mover)
-{
-	return mover->kind == MIRROR_1 || mover->kind == MIRROR_2;
-}
-
 TEST_F(mover, round_trip)
 {
 	struct counts before = counts();
@@ -77,8 +66,6 @@ TEST_F(mover, unlocked_while_away)
 	struct counts before = counts();
 	char *memory = pages_map(PAGES);
 
-	if (leaves_flags(&self->mover))
-		SKIP(return, LEAVES_FLAGS);
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
 	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
@@ -92,8 +79,6 @@ TEST_F(mover, unmapped_while_away)
 	struct counts before = counts();
 	char *memory = pages_map(PAGES);
 
-	if (leaves_flags(&self->mover))
-		SKIP(return, LEAVES_FLAGS);
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
 	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
@@ -181,8 +166,6 @@ TEST_F(mover, droppable)
 	size_t page, dropped = 0, zeros = 0;
 	int tries;
 
-	if (leaves_flags(&self->mover))
-		SKIP(return, LEAVES_FLAGS);
 	ASSERT_NE(MAP_FAILED, memory);
 	fill(memory, PAGES, 1);
 	mover_away(&self->mover, memory, PAGES);
