@@ -50,6 +50,7 @@ __u64 pagemap(const void *addr);
 enum place place_of(const void *addr);
 size_t pages_at(const void *addr, size_t npages, enum place place);
 __u64 pfn_of(const void *addr);
+bool pfn_is_coherent(__u64 pfn);
 size_t pages_on_node(const void *addr, size_t npages, int node);
 const char *place_name(enum place place);
 

@@ -45,7 +45,7 @@ static int private_regions(struct region *regions)
 }
 
 /* The two coherent devices of test_hmm lie one after the other. */
-static bool is_coherent(__u64 pfn)
+bool pfn_is_coherent(__u64 pfn)
 {
 	static __u64 first[2];
 	static const __u64 size = (256 << 20) / PAGE;
@@ -106,7 +106,7 @@ static enum place place_by(__u64 entry, const struct region *regions,
 	int i;
 
 	if (entry & PM_PRESENT)
-		return is_coherent(frame(entry)) ? COHERENT : SYSTEM;
+		return pfn_is_coherent(frame(entry)) ? COHERENT : SYSTEM;
 	if (!(entry & PM_SWAP))
 		return NOWHERE;
 	for (i = 0; i < nr; i++)
