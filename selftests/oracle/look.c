@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How pages look from outside, without touching them: what pagemap tells, put
+ * so that it does not depend on which page frame it is.
+ */
+#include <fcntl.h>
+#include <linux/kernel-page-flags.h>
+#include <linux/mman.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "oracle/oracle.h"
+
+#define PM_FRAME	((1ULL << 55) - 1)
+#define SWAP_TYPE	31
+#define SWAP_AREAS	16	/* swap types below are swap areas */
+
+static __u64 zero_pfn, huge_zero_pfn;
+static unsigned int marker_type;
+static int flags_fd = -1;
+
+static __u64 zero_pfn_at(char *memory)
+{
+	if (__atomic_load_n(memory, __ATOMIC_RELAXED))
+		exit(1);
+	return pfn_of(memory);
+}
+
+/* A guard is a marker; other markers are of the same type. */
+static unsigned int learn_marker_type(char *memory)
+{
+	if (madvise(memory, PAGE, MADV_GUARD_INSTALL))
+		return 0;
+	return pagemap(memory) & SWAP_TYPE;
+}
+
+/*
+ * The memory stays: the huge zero page is only there while it is mapped. With
+ * @orders a look tells the parts of large folios as well.
+ */
+void look_init(bool orders)
+{
+	char *memory = pages_map(2 * TABLE);
+
+	madvise(memory, TABLE * PAGE, MADV_HUGEPAGE);
+	huge_zero_pfn = zero_pfn_at(memory);
+	zero_pfn = zero_pfn_at(memory + TABLE * PAGE);
+	marker_type = learn_marker_type(memory + (TABLE + 1) * PAGE);
+	if (orders)
+		flags_fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+}
+
+static bool is_zero_page(__u64 pfn)
+{
+	return pfn == zero_pfn ||
+	       (pfn >= huge_zero_pfn && pfn < huge_zero_pfn + TABLE);
+}
+
+static look_t order_of(__u64 pfn)
+{
+	__u64 flags = 0;
+
+	if (flags_fd < 0 ||
+	    pread(flags_fd, &flags, sizeof(flags), pfn * sizeof(flags)) !=
+	    sizeof(flags) || flags & 1ULL << KPF_NOPAGE)
+		return 0;
+	return (flags & 1ULL << KPF_COMPOUND_HEAD ? IS_HEAD : 0) |
+	       (flags & 1ULL << KPF_COMPOUND_TAIL ? IS_TAIL : 0);
+}
+
+static look_t present(__u64 pfn)
+{
+	if (is_zero_page(pfn))
+		return AT_ZERO_PAGE;
+	if (pfn_is_coherent(pfn))
+		return AT_COHERENT;
+	return AT_SYSTEM | order_of(pfn);
+}
+
+static look_t absent(unsigned int type)
+{
+	if (type == marker_type)
+		return AT_NOWHERE;
+	return type < SWAP_AREAS ? AT_SWAP : AT_PRIVATE;
+}
+
+static look_t look_of(__u64 entry)
+{
+	look_t look = AT_NOWHERE;
+
+	if (entry & PM_PRESENT)
+		look = present(entry & PM_FRAME);
+	else if (entry & PM_SWAP)
+		look = absent(entry & SWAP_TYPE);
+	return look | (entry & PM_SOFT_DIRTY ? IS_SOFT_DIRTY : 0) |
+	       (entry & PM_UFFD_WP ? IS_UFFD_WP : 0) |
+	       (entry & PM_EXCLUSIVE ? IS_EXCLUSIVE : 0) |
+	       (entry & PM_GUARD ? IS_GUARD : 0);
+}
+
+static void look_at_zone(int fd, look_t *looks, size_t from, size_t to)
+{
+	static __u64 entries[ARENA];
+	size_t page, size = (to - from) * sizeof(*entries);
+	off_t offset = (uintptr_t)page_address(from) / PAGE * sizeof(*entries);
+
+	if (pread(fd, entries, size, offset) != size) {
+		perror("pagemap");
+		exit(1);
+	}
+	for (page = from; page < to; page++)
+		looks[page] = look_of(entries[page - from]);
+}
+
+void look_at(pid_t pid, look_t *looks, size_t npages)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		perror(path);
+		exit(1);
+	}
+	look_at_zone(fd, looks, 0, SMALL);
+	if (npages > SMALL)
+		look_at_zone(fd, looks, SMALL, npages);
+	close(fd);
+}
+
+look_t look_here(size_t page)
+{
+	return look_of(pagemap(page_address(page)));
+}
+
+/* Nothing is there that a write, or a migration, would have to keep. */
+bool is_hole(look_t look)
+{
+	return (look & AT_PLACE) <= AT_ZERO_PAGE &&
+	       !(look & (IS_UFFD_WP | IS_GUARD));
+}
+
+bool is_away(look_t look)
+{
+	look_t place = look & AT_PLACE;
+
+	return place == AT_PRIVATE || place == AT_COHERENT;
+}
+
+const char *look_name(look_t look)
+{
+	static const char * const places[] = {
+		"nowhere", "zero page", "system", "device", "coherent", "swap",
+	};
+	static char text[128];
+
+	snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", places[look & AT_PLACE],
+		 look & IS_SOFT_DIRTY ? ", soft-dirty" : "",
+		 look & IS_UFFD_WP ? ", uffd-wp" : "",
+		 look & IS_EXCLUSIVE ? ", exclusive" : "",
+		 look & IS_GUARD ? ", guard" : "",
+		 look & IS_HEAD ? ", head" : "",
+		 look & IS_TAIL ? ", tail" : "");
+	return text;
+}
