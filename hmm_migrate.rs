@@ -26,13 +26,14 @@
 //!
 //! ```text
 //! mmap_lock (read; the caller's, or none for eviction by frame number)
-//!   folio lock (only ever tried while another is held)
-//!     anon_vma rwsem (inside try_to_migrate() and remove_migration_ptes())
+//!   folio lock (only ever tried, also under the page-table lock)
+//!     anon_vma or i_mmap rwsem (inside try_to_migrate() and remove_migration_ptes())
 //!       page-table lock (PteTable, LockedPmd)
 //!         lruvec lock, swap cluster lock
 //! ```
 //!
-//! Nothing sleeps under a page-table lock; the TLB is flushed before it is given back.
+//! Nothing sleeps under a page-table lock. The TLB is flushed of the window's entries before their
+//! lock is given back, and of those elsewhere before the driver is called.
 
 #[path = "rust/mod.rs"]
 mod mm;

@@ -36,8 +36,11 @@ impl Large {
 
 /// Whether a folio has to be split before a call can move it; `whole` says whether all of it is
 /// where the call works.
+///
+/// Files have folios of two pages, but nobody else does: there are no destinations for them.
 pub(crate) fn must_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
-    folio.is_large() && (!whole || !call.policy.large() || call.is_again() || folio.has_poison())
+    let unfit = !whole || folio.order() == 1 || folio.has_poison();
+    folio.is_large() && (unfit || !call.policy.large() || call.is_again())
 }
 
 /// Whether somebody holds a large folio beside those who map it, so that it can be neither moved

@@ -3,7 +3,7 @@
  * Migration of the memory behind a range of a process's addresses, with a
  * driver's own allocator and copy engine.
  *
- * See Documentation/ of mm/hmm_migrate for a guide.
+ * lib/test_hmm.c is a driver that uses all of it.
  */
 #ifndef LINUX_HMM_MIGRATE_H
 #define LINUX_HMM_MIGRATE_H
@@ -17,7 +17,8 @@
  * One word stands for one page of a window:
  *
  *   bits  0-10  flags, HMM_MIGRATE_PFN_*
- *   bits 11-50  page frame number; with ERROR set, an errno or a reason
+ *   bits 11-50  page frame number; with ERROR and without VALID, the errno of a
+ *		 driver, or the reason of the module
  *   bits 51-55  order of the folio that begins with this page
  *   bits 56-63  zero
  */
@@ -109,14 +110,19 @@ struct hmm_migrate_result {
 /**
  * struct hmm_migrate_ops - a driver's part in a migration
  * @alloc_and_copy: allocate destinations and copy the sources to them
- * @finalize_and_map: learn what moved, before processes can use it again
- * @owner: &dev_pagemap.owner of the driver's device pages, which is also
- *	given to MMU notifiers; NULL where there are none
+ * @finalize_and_map: learn what moved; but for filled holes processes cannot
+ *	use it yet
+ * @owner: &dev_pagemap.owner of the driver's device pages; NULL where there
+ *	are none. MMU notifiers get it for the window itself; what is unmapped
+ *	elsewhere they learn as MMU_NOTIFY_CLEAR
  * @flags: &enum hmm_migrate_flags, or 0
  *
  * A call works through its range in windows of at most one page table (512
- * pages on x86-64). Each window calls both callbacks, in this order, exactly
- * once, with the window's @start, @end and words, or neither.
+ * pages on x86-64). Each round of a window calls both callbacks, in this order,
+ * exactly once, with the window's @start, @end and words, or neither. A second
+ * round there is only where large folios had to be split, see below. Calls over
+ * device memory have no @vma, and @start and @end are the bytes from the first
+ * page of the call.
  *
  * Context: both run in process context and may sleep. The sources are locked
  * and unmapped. The callbacks must not touch the range through user
@@ -124,30 +130,34 @@ struct hmm_migrate_result {
  * must be complete when @alloc_and_copy returns.
  *
  * A word that is offered has VALID, MIGRATE, LOCKED, READ and a pfn; WRITE
- * where the process may write (unknown for pages found by pfn); DEVICE for
+ * where its entry is writable (unknown for pages found by pfn); DEVICE for
  * ZONE_DEVICE memory, UNADDRESSABLE where the CPU cannot read it; FAULT where
- * the CPU is waiting for the page. A hole that may be filled has EMPTY alone.
- * Every other word is 0.
+ * the CPU is waiting for the page. A hole that may be filled has EMPTY, and an
+ * order. Every other word is 0.
  *
  * To move a page, write hmm_migrate_pfn() of a destination over its word: a
  * fresh page, locked, with one reference that is given away, mapped nowhere
  * and not on the LRU. To leave it, clear MIGRATE (for a hole, leave EMPTY),
- * or say why with hmm_migrate_pfn_error().
+ * or say why with hmm_migrate_pfn_error(). What is no such page is refused, and
+ * stays the driver's if it is not locked, is in use, or has a word that was not
+ * offered.
  *
  * With HMM_MIGRATE_LARGE a folio of order n is offered by one word, which has
  * the order; the words of its other pages are 0. So is a hole as large as
- * what a page table maps. Give a folio of the same order with
- * hmm_migrate_pfn_large(). Where there is none, the error -E2BIG asks for the
- * source's pages by themselves: it is split, and the window comes again, with
- * what is left of it. Smaller folios, each in the word of its first page, do
- * the same, for nothing: they are given back. A hole takes them. Folios of
- * device-coherent memory are of order 0 always.
+ * what a page table maps. Give a folio of the same order, that can be mapped
+ * in parts, with hmm_migrate_pfn_large(). Where there is none, the error -E2BIG
+ * asks for the source's pages by themselves: it is split, where the core can,
+ * and the window has a second round with what is left of it. Smaller folios,
+ * each in the word of its first page, do the same, for nothing: they are given
+ * back. A hole takes them, where they are aligned in it; -E2BIG declines it.
+ * Destinations in device-coherent memory are of order 0 always.
  *
  * In @finalize_and_map a word with MIGRATE has moved. A word with ERROR has
- * not; its destination is unlocked and put when the callback has returned.
- * A filled hole is in the page table already; other pages follow. The
- * process may have unmapped a page meanwhile: a driver fills the device's own
- * page table only under mmu_interval_read_retry().
+ * not; with VALID it has its destination, which is unlocked and put when the
+ * callback has returned. A filled hole is in the page table already; other
+ * pages follow, and the process may have unmapped one meanwhile. A driver fills
+ * the device's own page table under mmu_interval_read_retry(): it is simplest
+ * to do it after the call, with hmm_range_fault().
  */
 struct hmm_migrate_ops {
 	void (*alloc_and_copy)(struct vm_area_struct *vma, unsigned long start,
@@ -240,7 +250,8 @@ static inline unsigned int hmm_migrate_pfn_order(hmm_pfn_t word)
  * hmm_migrate_pfn_reason() - why a page did not move
  * @word: a word, after the call has returned
  *
- * Return: the reason; HMM_MIGRATE_NOTHING where the word has no ERROR.
+ * Return: the reason; HMM_MIGRATE_NOTHING where the word has no ERROR, be it
+ * that the page has moved.
  */
 static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
 {
@@ -255,11 +266,24 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
  * fatal signal came between two windows; what has moved stays moved. They are
  * called with the mmap lock held for reading and the mm pinned.
  *
- * hmm_migrate_fault() is for dev_pagemap_ops.migrate_to_ram alone.
+ * hmm_migrate_fault() is for dev_pagemap_ops.migrate_to_ram alone. @start to
+ * @end has the address of the fault; one window around it is worked through.
+ * It returns 0, and the access is repeated, or what becomes of the access:
+ * VM_FAULT_OOM where the driver has left the word with FAULT with -ENOMEM,
+ * VM_FAULT_HWPOISON with -EHWPOISON, VM_FAULT_SIGBUS where it has left it in
+ * another way, or with a bad argument or destination. -E2BIG for a large folio
+ * is no such error.
  *
  * The device calls need no lock, and a signal does not end them: a driver
  * empties its memory with them when a killed process closes it. Pages that are
- * busy stay; repeat the call until none is left.
+ * busy stay: repeat the call, with a pause, until the driver has handed out no
+ * page. Free ones are left as NOT_MAPPED.
+ *
+ * @pfns has a word for each page of the range. Only hmm_migrate_device_pfns()
+ * reads it: words with VALID name pages. It may be NULL for a fault and for a
+ * range of frame numbers, and @result may always. After the call each word has
+ * MIGRATE alone where the page has moved, ERROR and a reason where it has not,
+ * or is 0; no frame number survives the call.
  */
 int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
 		    struct vm_area_struct *vma, unsigned long start,
