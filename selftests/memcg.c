@@ -149,11 +149,9 @@ static int set_limit(long bytes)
  */
 static void touch_what_is_needed(const struct hmm_test_move *move)
 {
-	volatile char stack[16 * PAGE];
-	size_t i;
+	char stack[16 * PAGE];
 
-	for (i = 0; i < sizeof(stack); i += PAGE)
-		stack[i] = 1;
+	explicit_bzero(stack, sizeof(stack));
 	own_describe(&move->result);
 	set_limit(used() + LIMIT_PAGES / 2 * PAGE);
 }

@@ -20,6 +20,26 @@ static bool rewrites(const struct op *op, size_t page)
 	}
 }
 
+static bool discards(const struct op *op, size_t page)
+{
+	switch (op->what) {
+	case OP_MAP:
+	case OP_UNMAP:
+	case OP_DISCARD:
+	case OP_GUARD:
+		return op_reaches(op, page);
+	default:
+		return false;
+	}
+}
+
+static void note_discarded(struct past *past)
+{
+	past->written = false;
+	past->by_device = false;
+	past->lazy = false;
+}
+
 static void note_write(struct past *past, const struct op *op)
 {
 	bool by_device = op->what == OP_DEVICE_WRITE ||
@@ -83,6 +103,8 @@ static void note_operation(struct view *view, size_t page)
 		note_rewritten(view, page);
 	if (op->what == OP_CLEAR_SOFT_DIRTY)
 		note_cleared(past);
+	if (discards(op, page))
+		note_discarded(past);
 	if (is_written(view, page))
 		note_write(past, op);
 }
@@ -132,9 +154,11 @@ static void note_copies(struct view *view)
 
 	if (op->what == OP_FORK)
 		memcpy(view->pasts[op->to], past, sizeof(*view->pasts));
-	if (op->what == OP_MOVE && !current_step(view, NONE)->ret)
-		memmove(&past[op->to], &past[op->at],
-			op->pages * sizeof(*past));
+	if (op->what == OP_MOVE && !current_step(view, NONE)->ret) {
+		memcpy(&past[op->to], &past[op->at],
+		       op->pages * sizeof(*past));
+		memset(&past[op->at], 0, op->pages * sizeof(*past));
+	}
 }
 
 void history_advance(struct view *view)

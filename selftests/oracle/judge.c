@@ -123,6 +123,9 @@ static bool presence_matters(const struct trial *trial, int who, size_t page)
 {
 	const struct past *past = &trial->view.pasts[who][page];
 
+	/* Reclaim may take it, but not away. */
+	if (past->lazy && current_op(&trial->view)->what == OP_PAGE_OUT)
+		return true;
 	return !may_be_large(trial, page) &&
 	       !(trial->other == NONE && past->filled & 1 << trial->engine);
 }
