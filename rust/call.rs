@@ -79,7 +79,7 @@ impl Policy {
     /// Whether a mapped folio is of a kind that the call takes.
     ///
     /// What cannot go to the destination is refused here, before anything is unmapped: pages of a
-    /// file, and those that KSM shares, go to ordinary system memory alone.
+    /// file go to ordinary system memory alone, and those that KSM shares stay.
     ///
     /// The folio is mapped in a page table whose lock is held, or it is locked.
     pub(crate) fn takes(&self, folio: Folio<'_>) -> Result<(), Reason> {
@@ -96,8 +96,10 @@ impl Policy {
         } else if !self.takes_system() {
             return Err(Reason::Nothing);
         }
-        let private = folio.is_anon() && !folio.is_ksm();
-        if private || (self.to_system() && folio.may_move_in_system()) {
+        if folio.is_ksm() {
+            return Err(Reason::Kind);
+        }
+        if folio.is_anon() || (self.to_system() && folio.may_move_in_system()) {
             Ok(())
         } else {
             Err(Reason::Kind)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages of files, and pages that KSM shares, move from node to node, as their
- * file moves them itself. A device gets none of them: they stay as they are.
+ * Pages of files move from node to node, as their file moves them itself. A device gets none of them: they stay as they are.
  */
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -340,42 +339,6 @@ TEST(large_on_disk)
 	EXPECT_EQ(-1, wrong_in_file(file, 2));
 	close(file);
 	EXPECT_EQ(0, umount(WHERE));
-}
-
-/* Two pages that are one stay one, on the other node. */
-TEST(merged)
-{
-	char *memory = pages_map(2 * PAGES);
-	int fd = own_open(), tries;
-
-	ASSERT_GE(fd, 0);
-	fill(memory, PAGES, 1);
-	fill(memory + PAGES * PAGE, PAGES, 1);
-	ASSERT_EQ(0, madvise(memory, 2 * PAGES * PAGE, MADV_MERGEABLE));
-	file_write("/sys/kernel/mm/ksm/sleep_millisecs", "1");
-	file_write("/sys/kernel/mm/ksm/pages_to_scan", "1000");
-	ASSERT_EQ(0, file_write("/sys/kernel/mm/ksm/run", "1"));
-	for (tries = 0; tries < 500; tries++) {
-		if (file_number("/proc/self/ksm_merging_pages", NULL) ==
-		    2 * PAGES)
-			break;
-		sleep_ms(20);
-	}
-	file_write("/sys/kernel/mm/ksm/run", "0");
-	ASSERT_GT(500, tries) TH_LOG("ksmd has not merged the pages");
-
-	/* One mapping of each is met first, and takes the other along. */
-	EXPECT_EQ(PAGES, own_to_node(fd, memory, PAGES, 1));
-	EXPECT_EQ(2 * PAGES, pages_on_node(memory, 2 * PAGES, 1));
-	EXPECT_EQ(pfn_of(memory), pfn_of(memory + PAGES * PAGE));
-	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
-	EXPECT_EQ(-1, wrong(memory + PAGES * PAGE, PAGES, 1));
-	fill_page(memory, 3, 2);
-	EXPECT_TRUE(page_is(memory + PAGES * PAGE, 3, 1));
-	file_write("/sys/kernel/mm/ksm/run", "2");
-	file_write("/sys/kernel/mm/ksm/run", "0");
-	EXPECT_TRUE(page_is(memory, 3, 2));
-	EXPECT_EQ(-1, wrong(memory + PAGES * PAGE, PAGES, 1));
 }
 
 TEST_HARNESS_MAIN
