@@ -79,7 +79,10 @@ impl Policy {
     /// Whether a mapped folio is of a kind that the call takes.
     ///
     /// What cannot go to the destination is refused here, before anything is unmapped: pages of a
-    /// file go to ordinary system memory alone, and those that KSM shares stay.
+    /// file go to ordinary system memory alone.
+    ///
+    /// What KSM shares stays. Its thread forgets an address at which it meets a migration entry
+    /// (`get_next_rmap_item()`), so that the reverse mapping would not find that entry again.
     ///
     /// The folio is mapped in a page table whose lock is held, or it is locked.
     pub(crate) fn takes(&self, folio: Folio<'_>) -> Result<(), Reason> {
