@@ -93,7 +93,8 @@ locked() {
 		say "waiting for another run that holds $CACHE/$name.lock"
 		flock "$fd"
 	fi
-	"$@"
+	# No program that is started there, and may live longer, gets the lock.
+	"$@" {fd}>&-
 	exec {fd}>&-
 }
 
