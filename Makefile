@@ -8,7 +8,7 @@ help:
 	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
 	@echo
 	@echo '  make run                 build all, boot a virtual machine, run the demonstration'
-	@echo '  make test                the same set-up, then every test'
+	@echo '  make test                the same set-up, then every test (4 to 5 minutes once all is built)'
 	@echo
 	@echo 'while working on it:'
 	@echo '  make module              build the module, the test drivers and the test programs'

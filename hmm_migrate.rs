@@ -63,7 +63,9 @@ use crate::mm::{
         self,
         timed,
         Counter,
-        Stage, //
+        Stage,
+        Timer,
+        Wait, //
     },
     task,
     vma::VmaRange,
@@ -85,6 +87,7 @@ module! {
 
 /// The pipeline: takes a window through all stages, as far as there is something to move.
 fn run_stages(driver: &impl MigrateOps, batch: Batch<'_>) {
+    let _timer = Timer::start(Wait::Window);
     let unmapped = timed(Stage::Collect, || collect::collect(batch))
         .filter(|_| goes_on(Stage::Collect))
         .and_then(|collected| timed(Stage::Isolate, || isolate::isolate(collected)))
@@ -132,6 +135,8 @@ fn migrate_window<'a>(
         run_stages(driver, Batch::new(call, place, scratch.lend(offset, pages)));
         match call.take_retry() {
             None => break,
+            // To wait for the other processors costs milliseconds, too much for a fault, which is
+            // repeated anyway.
             Some(Retry::Drain) if call.fault.is_some() => lru::drain_local(),
             Some(Retry::Drain) => lru::drain_all(),
             Some(Retry::Split | Retry::Smaller) => {

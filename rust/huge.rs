@@ -57,6 +57,7 @@ pub(crate) struct LockedPmd<'b, 's> {
     window: Window<'s>,
     pmd: *mut bindings::pmd_t,
     ptl: *mut bindings::spinlock_t,
+    _timer: stats::Timer,
 }
 
 /// What the entry is.
@@ -87,6 +88,7 @@ impl<'b, 's> LockedPmd<'b, 's> {
             window,
             pmd: pmd.as_ptr(),
             ptl,
+            _timer: stats::Timer::start(stats::Wait::PageTableLock),
         })
     }
 

@@ -188,6 +188,7 @@ pub(crate) struct PteTable<'b, 's> {
     base: NonNull<bindings::pte_t>,
     ptl: *mut bindings::spinlock_t,
     to_flush: Option<(usize, usize)>,
+    _timer: stats::Timer,
 }
 
 impl<'b, 's> PteTable<'b, 's> {
@@ -215,6 +216,7 @@ impl<'b, 's> PteTable<'b, 's> {
             base,
             ptl,
             to_flush: None,
+            _timer: stats::Timer::start(stats::Wait::PageTableLock),
         })
     }
 

@@ -48,6 +48,17 @@ const COUNTERS: [&str; 7] = [
     "splits",
 ];
 
+/// What makes others wait, and of which the longest is kept.
+#[derive(Clone, Copy)]
+pub(crate) enum Wait {
+    /// From a window's first folio lock to its last: a process that touches a page of it waits.
+    Window,
+    /// A page-table lock.
+    PageTableLock,
+}
+
+const WAITS: [&str; 2] = ["window", "page_table_lock"];
+
 /// The stages whose time is taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -79,6 +90,7 @@ fn kind(folio: Option<Folio<'_>>) -> usize {
 
 static COUNTS: [Count; COUNTERS.len()] = [const { Count::new(0) }; COUNTERS.len()];
 static NANOSECONDS: [Count; STAGES.len()] = [const { Count::new(0) }; STAGES.len()];
+static LONGEST: [Count; WAITS.len()] = [const { Count::new(0) }; WAITS.len()];
 static MOVED: [[Count; KINDS.len()]; KINDS.len()] =
     [const { [const { Count::new(0) }; KINDS.len()] }; KINDS.len()];
 static LEFT: [Count; Reason::COUNT] = [const { Count::new(0) }; Reason::COUNT];
@@ -108,7 +120,8 @@ pub(crate) fn switch(on: bool) {
 /// Sets every counter to zero.
 pub(crate) fn reset() {
     let flat = MOVED.iter().flatten();
-    for count in COUNTS.iter().chain(&NANOSECONDS).chain(&LEFT).chain(flat) {
+    let times = NANOSECONDS.iter().chain(&LONGEST);
+    for count in COUNTS.iter().chain(times).chain(&LEFT).chain(flat) {
         count.store(0, Relaxed);
     }
 }
@@ -158,7 +171,39 @@ pub(crate) fn timed<R>(stage: Stage, work: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Writes all counters, a line each.
+/// Takes the time for which others may have to wait, until it is dropped.
+pub(crate) struct Timer {
+    wait: Wait,
+    start: Option<Instant<Monotonic>>,
+}
+
+impl Timer {
+    /// Begins now.
+    pub(crate) fn start(wait: Wait) -> Self {
+        Self {
+            wait,
+            start: is_on().then(Instant::now),
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        let (Some(start), Some(longest)) = (self.start, LONGEST.get(self.wait as usize)) else {
+            return;
+        };
+        let time = start.elapsed().as_nanos();
+        let mut known = longest.load(Relaxed);
+        while time > known {
+            match longest.cmpxchg(known, time, Relaxed) {
+                Ok(_) => break,
+                Err(other) => known = other,
+            }
+        }
+    }
+}
+
+/// Writes all counters, a line each; times are in nanoseconds.
 pub(crate) fn show(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (name, count) in COUNTERS.iter().zip(&COUNTS) {
         writeln!(f, "{} {}", name, count.load(Relaxed))?;
@@ -173,6 +218,9 @@ pub(crate) fn show(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     for (name, count) in STAGES.iter().zip(&NANOSECONDS) {
         writeln!(f, "stage {} {}", name, count.load(Relaxed))?;
+    }
+    for (name, count) in WAITS.iter().zip(&LONGEST) {
+        writeln!(f, "longest {} {}", name, count.load(Relaxed))?;
     }
     Ok(())
 }

@@ -40,8 +40,10 @@ key_of() { { printf '%s\n' "$@"; cat; } | sha256sum | cut -c1-12; }
 # with_progress NAME LINES COMMAND...: runs COMMAND with its output in a log, and shows how far it is, taking
 # LINES lines of output as the whole (the count of the last complete run, where there was one).
 with_progress() {
-	local name=$1 whole=$2 log=$CACHE/log/$1.log count=$CACHE/log/$1.lines status=0 ticker
+	local name=$1 whole=$2 log=$CACHE/log/$1.log count=$CACHE/log/$1.lines status=0 ticker awk=awk
 	shift 2
+	# mawk otherwise waits for a full buffer, minutes long where little is written.
+	! awk -W version 2>&1 | grep -q ^mawk || awk='mawk -W interactive'
 	mkdir -p "$CACHE/log"
 	[ ! -s "$count" ] || whole=$(cat "$count")
 	{
@@ -51,7 +53,7 @@ with_progress() {
 		"$@" 2>&1 || echo "with_progress: failed $?"
 		kill $ticker
 	} < /dev/null |
-		awk -v whole="$whole" -v name="$name" -v log_file="$log" -v tty="${line_start:+1}" \
+		$awk -v whole="$whole" -v name="$name" -v log_file="$log" -v tty="${line_start:+1}" \
 			-v start="$line_start" -v end="$line_end" '
 		BEGIN { begin = last = srand(); srand(); begin = srand() }
 		/^with_progress: failed / { failed = $3; next }
@@ -103,8 +105,9 @@ need() {
 	! command -v "$1" > /dev/null || return 0
 	if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
 		say "installing $2 on this machine, for the program $1"
-		{ apt-get -q update && apt-get -q -y install "$2"; } > "$CACHE/apt.log" 2>&1 ||
-			die "apt-get install $2 failed; its output is in $CACHE/apt.log"
+		mkdir -p "$CACHE/log"
+		{ apt-get -q update && apt-get -q -y install "$2"; } > "$CACHE/log/apt.log" 2>&1 ||
+			die "apt-get install $2 failed; its output is in $CACHE/log/apt.log"
 	else
 		die "the program '$1' is missing; install it with: sudo apt-get install $2"
 	fi

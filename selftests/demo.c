@@ -78,8 +78,8 @@ static void head(void)
 {
 	size_t i;
 
-	printf("%-8s %-8s %-8s %5s %5s %6s %6s", "from", "to", "by", "asked",
-	       "moved", "ms", "MB/s");
+	printf("%-8s %-8s %-8s %5s %5s %6s %6s %5s", "from", "to", "by",
+	       "asked", "moved", "ms", "MB/s", "wait");
 	for (i = 0; i < STAGES; i++)
 		printf(" %5s", stages[i].head);
 	printf("\n");
@@ -118,9 +118,10 @@ static void line(enum place from, enum place to, const char *by, long asked)
 		ns[i] = stats(name);
 		sum += ns[i];
 	}
-	printf("%-8s %-8s %-8s %5ld %5ld %6.0f %6.1f", place_name(from),
+	printf("%-8s %-8s %-8s %5ld %5ld %6.0f %6.1f %5.1f", place_name(from),
 	       place_name(to), by, asked, moved, sum / 1e6,
-	       sum ? moved * PAGE * 1e3 / sum : 0);
+	       sum ? moved * PAGE * 1e3 / sum : 0,
+	       stats("longest window") / 1e6);
 	for (i = 0; i < STAGES; i++)
 		printf(" %5.1f", sum ? 100.0 * ns[i] / sum : 0);
 	printf("\n");
@@ -198,7 +199,7 @@ static void coherent_memory(void)
 	for (size_t page = HALF; page < PAGES; page++)
 		fill_page(memory, page, PROCESS_AGAIN);
 	ns = now_ns() - begin;
-	printf("%-8s %-8s %-8s %5lu %5ld %6.0f        %s\n", "coherent", "-",
+	printf("%-8s %-8s %-8s %5lu %5ld %6.0f               %s\n", "coherent", "-",
 	       "in place", HALF, moved_at_all(), ns / 1e6,
 	       "read and written by the CPU where it is");
 	check(moved_at_all() == 0, "memory moved that was only used");
@@ -225,7 +226,8 @@ int main(void)
 	need(!stats_on(), "the module has no statistics in debugfs");
 
 	printf("64 MiB of a process go to a device and back through hmm_vma_migrate().\n");
-	printf("ms: in the module and the driver; then per cent of it, by stage.\n\n");
+	printf("ms: in the module and the driver; then per cent of it, by stage.\n");
+	printf("wait: ms for which an access may have had to wait, at worst.\n\n");
 	head();
 	private_memory();
 	coherent_memory();

@@ -104,6 +104,30 @@ TEST_F(windows, holes)
 	EXPECT_EQ(PAGES, stats("moved hole private"));
 }
 
+/*
+ * How long a process may wait for a page is a matter of one window, not of
+ * the call; and under a page-table lock nobody waits for the driver.
+ */
+TEST_F(windows, held)
+{
+	const long delay = 50 * 1000 * 1000;
+	char *memory = pages_map(PAGES);
+	struct hmm_test_move move;
+	__u64 start;
+
+	fill(memory, PAGES, 1);
+	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	move.driver.delay_alloc_us = delay / 1000;
+	start = now_ns();
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	ASSERT_EQ(PAGES, move.result.migrated);
+	EXPECT_LT(TABLES * delay, now_ns() - start);
+	EXPECT_LT(delay, stats("longest window"));
+	EXPECT_GT(3 * delay, stats("longest window"));
+	EXPECT_LT(0, stats("longest page_table_lock"));
+	EXPECT_GT(delay, stats("longest page_table_lock"));
+}
+
 /* A window in which nothing is wanted costs the driver nothing. */
 TEST_F(windows, nothing_to_do)
 {
