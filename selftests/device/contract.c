@@ -57,10 +57,9 @@ static bool asked_for(const struct hmm_migrate_ops *ops, struct folio *folio)
 {
 	unsigned long from = ops->flags & FROM_ANY;
 
-	if (folio_contain_hwpoisoned_page(folio))
+	if (folio_contain_hwpoisoned_page(folio) || folio_test_ksm(folio))
 		return false;
-	if ((folio_test_ksm(folio) || !folio_test_anon(folio)) &&
-	    !(ops->flags & HMM_MIGRATE_TO_SYSTEM))
+	if (!folio_test_anon(folio) && !(ops->flags & HMM_MIGRATE_TO_SYSTEM))
 		return false;
 	if (folio_is_zone_device(folio))
 		return folio->pgmap->owner == ops->owner &&
