@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages of files move from node to node, as their file moves them itself. A device gets none of them: they stay as they are.
+ * Pages of files move from node to node, as their file moves them itself. A
+ * device gets none of them: they stay as they are.
  */
 #include <stdlib.h>
 #include <sys/mount.h>
