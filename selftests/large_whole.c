@@ -401,7 +401,8 @@ TEST_F(mover, mlocked_mthp)
 	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
 	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
 	round_trip(_metadata, &self->mover, memory);
-	EXPECT_LE(labs(vm_count("nr_mlock") - locked - PAGES), MLOCK_BATCHES);
+	EXPECT_LE(labs(vm_count("nr_mlock") - locked - (long)PAGES),
+		  MLOCK_BATCHES);
 	pages_unmap(memory, PAGES);
 	EXPECT_LE(labs(vm_count("nr_mlock") - locked), MLOCK_BATCHES);
 }

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Wherever a call allocates something, it may fail: the first allocation, the
+ * second, and so on until a call has met none that failed. For kernels with
+ * fault injection.
+ */
+#include <stdlib.h>
+
+#include "test.h"
+
+#define PAGES	(4 * TABLE)
+#define MOST	5000	/* allocations of one call */
+
+/* What is in the range before each call. */
+#define FILLED	100	/* small pages, followed by holes in the same table */
+#define HUGE	(2 * TABLE)	/* a huge page; the last table is not there */
+
+FIXTURE(injected)
+{
+	int fd;
+	char *memory;
+};
+
+static int set(const char *attribute, const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", attribute,
+		 name);
+	return file_write(path, value);
+}
+
+FIXTURE_SETUP(injected)
+{
+	/* Those that may sleep are those of this module. */
+	ASSERT_EQ(0, set("failslab", "ignore-gfp-wait", "N"));
+	ASSERT_EQ(0, set("fail_page_alloc", "ignore-gfp-wait", "N"));
+	ASSERT_EQ(0, set("fail_page_alloc", "ignore-gfp-highmem", "N"));
+	ASSERT_EQ(0, set("fail_page_alloc", "min-order", "0"));
+	ASSERT_EQ(0, set("failslab", "verbose", "0"));
+	ASSERT_EQ(0, set("fail_page_alloc", "verbose", "0"));
+	self->fd = own_open();
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(injected)
+{
+	EXPECT_EQ(0, own_in_use(self->fd));
+	close(self->fd);
+}
+
+static void fail_nth(unsigned int number)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", number);
+	if (file_write("/proc/thread-self/fail-nth", text))
+		abort();
+}
+
+/* Has the allocation been reached? Those that come next succeed. */
+static bool has_failed(void)
+{
+	bool failed = file_number("/proc/thread-self/fail-nth", NULL) == 0;
+
+	fail_nth(0);
+	return failed;
+}
+
+/* Small pages, holes, a huge page, and no page table. */
+static char *range_map(void)
+{
+	char *memory = pages_map(PAGES);
+
+	madvise(memory + HUGE * PAGE, TABLE * PAGE, MADV_HUGEPAGE);
+	fill(memory, FILLED, 1);
+	fill(memory + HUGE * PAGE, TABLE, 2);
+	return memory;
+}
+
+static bool range_is_intact(const char *memory)
+{
+	return wrong(memory, FILLED, 1) == -1 &&
+	       page_is_zero(memory, FILLED) &&
+	       page_is_zero(memory, TABLE + 7) &&
+	       wrong(memory + HUGE * PAGE, TABLE, 2) == -1 &&
+	       page_is_zero(memory, PAGES - 1);
+}
+
+static struct hmm_test_result move(int fd, char *memory, int to,
+				   unsigned int flags)
+{
+	struct hmm_test_move move = own_request(memory, PAGES, to, flags);
+
+	/* An errno: it did not come as far as the engine. */
+	if (own_call(fd, &move))
+		memset(&move.result, 0, sizeof(move.result));
+	return move.result;
+}
+
+static struct hmm_test_result away(int fd, char *memory)
+{
+	return move(fd, memory, HMM_TEST_TO_DEVICE, HMM_TEST_FROM_SYSTEM);
+}
+
+static struct hmm_test_result away_large(int fd, char *memory)
+{
+	return move(fd, memory, HMM_TEST_TO_DEVICE,
+		    HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
+}
+
+static struct hmm_test_result back(int fd, char *memory)
+{
+	return move(fd, memory, HMM_TEST_TO_NODE,
+		    HMM_TEST_FROM_DEVICE | HMM_TEST_TO_SYSTEM);
+}
+
+static struct hmm_test_result back_large(int fd, char *memory)
+{
+	return move(fd, memory, HMM_TEST_TO_NODE,
+		    HMM_TEST_FROM_DEVICE | HMM_TEST_TO_SYSTEM |
+		    HMM_TEST_LARGE);
+}
+
+static struct hmm_test_result evict(int fd, unsigned int flags)
+{
+	struct hmm_test_stats stats = own_stats(fd);
+	struct hmm_test_evict evict = {
+		.first_pfn = stats.first_pfn,
+		.npages = stats.npages,
+		.function = HMM_TEST_DEVICE_RANGE,
+		.flags = HMM_TEST_TO_SYSTEM | flags,
+	};
+
+	if (own_evict(fd, &evict))
+		memset(&evict.result, 0, sizeof(evict.result));
+	return evict.result;
+}
+
+static struct hmm_test_result evicted(int fd, char *memory)
+{
+	return evict(fd, 0);
+}
+
+static struct hmm_test_result evicted_large(int fd, char *memory)
+{
+	return evict(fd, HMM_TEST_LARGE);
+}
+
+/* The kernel reads for us: what cannot be read is an error, no signal. */
+static struct hmm_test_result accessed(int fd, char *memory)
+{
+	can_read(memory + 3 * PAGE);
+	can_read(memory + (HUGE + 5) * PAGE);
+	return own_stats(fd).last_fault;
+}
+
+typedef struct hmm_test_result (*call_t)(int fd, char *memory);
+
+/* Does something, after something else, with every allocation failing once. */
+static void fail_each(struct __test_metadata *_metadata, int fd, call_t before,
+		      call_t call)
+{
+	struct hmm_test_result result;
+	unsigned int number;
+	bool failed = true;
+	char *memory;
+
+	for (number = 1; failed && number < MOST; number++) {
+		memory = range_map();
+		if (before)
+			before(fd, memory);
+		fail_nth(number);
+		result = call(fd, memory);
+		failed = has_failed();
+		ASSERT_EQ(0, result.contract)
+			TH_LOG("allocation %u: %s", number,
+			       own_describe(&result));
+		ASSERT_EQ(pages_at(memory, PAGES, PRIVATE), own_in_use(fd))
+			TH_LOG("allocation %u", number);
+		ASSERT_TRUE(range_is_intact(memory))
+			TH_LOG("allocation %u", number);
+		/* Whatever has failed, nothing is in the way now. */
+		away(fd, memory);
+		ASSERT_TRUE(range_is_intact(memory))
+			TH_LOG("allocation %u", number);
+		pages_unmap(memory, PAGES);
+		ASSERT_EQ(0, own_in_use(fd)) TH_LOG("allocation %u", number);
+	}
+	EXPECT_FALSE(failed);
+	EXPECT_LT(2, number) TH_LOG("nothing was allocated");
+	ksft_print_msg("%u allocations failed, one by one\n", number - 2);
+}
+
+TEST_F(injected, away)
+{
+	fail_each(_metadata, self->fd, NULL, away);
+}
+
+TEST_F(injected, away_large)
+{
+	fail_each(_metadata, self->fd, NULL, away_large);
+}
+
+TEST_F(injected, back)
+{
+	fail_each(_metadata, self->fd, away, back);
+}
+
+TEST_F(injected, back_in_pages)
+{
+	fail_each(_metadata, self->fd, away_large, back);
+}
+
+TEST_F(injected, back_large)
+{
+	fail_each(_metadata, self->fd, away_large, back_large);
+}
+
+TEST_F(injected, evicted)
+{
+	fail_each(_metadata, self->fd, away, evicted);
+}
+
+TEST_F(injected, evicted_in_pages)
+{
+	fail_each(_metadata, self->fd, away_large, evicted);
+}
+
+TEST_F(injected, evicted_large)
+{
+	fail_each(_metadata, self->fd, away_large, evicted_large);
+}
+
+TEST_F(injected, accessed)
+{
+	fail_each(_metadata, self->fd, away, accessed);
+}
+
+TEST_F(injected, accessed_large)
+{
+	fail_each(_metadata, self->fd, away_large, accessed);
+}
+
+TEST_HARNESS_MAIN
