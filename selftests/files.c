@@ -119,16 +119,26 @@ static long wrong_in_file(int file, unsigned int seed)
  */
 static size_t to_node(int fd, char *memory, size_t npages, int node)
 {
+	struct hmm_test_move move = own_request(memory, npages,
+						HMM_TEST_TO_NODE,
+						HMM_TEST_FROM_SYSTEM |
+						HMM_TEST_TO_SYSTEM |
+						HMM_TEST_LARGE);
+	size_t there = 0;
 	int tries;
 
-	for (tries = 0; tries < 50; tries++) {
-		if (own_to_node(fd, memory, npages, node) < 0)
+	move.node = node;
+	for (tries = 0; tries < 50 && there < npages; tries++) {
+		if (tries)
+			sleep_ms(20);
+		if (own_call(fd, &move))
 			break;
-		if (pages_on_node(memory, npages, node) == npages)
-			break;
-		sleep_ms(20);
+		there = pages_on_node(memory, npages, node);
 	}
-	return pages_on_node(memory, npages, node);
+	if (there < npages)
+		fprintf(stderr, "# %zu pages on node %d: %s\n", there, node,
+			own_describe(&move.result));
+	return there;
 }
 
 TEST_F(files, to_a_node_and_back)
@@ -307,21 +317,26 @@ TEST(huge)
 	EXPECT_EQ(0, umount(WHERE));
 }
 
-/* A large folio of the page cache, that a page table maps. */
+/*
+ * A large folio of the page cache, that a page table maps. Where a mapping of
+ * a file begins is a matter of chance otherwise, and it may lie under two.
+ */
 TEST(large_on_disk)
 {
+	char *memory, *place = pages_map(PAGES);
 	struct hmm_test_move move;
 	int fd = own_open(), file;
-	char *memory;
 
 	ASSERT_GE(fd, 0);
+	on_cpu(0);
 	file = file_on(true, PAGES);
 	ASSERT_GE(file, 0);
-	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      file, 0);
-	ASSERT_NE(MAP_FAILED, memory);
+	memory = mmap(place, PAGES * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_FIXED, file, 0);
+	ASSERT_EQ(place, memory);
 	fill(memory, PAGES, 2);
 	ASSERT_EQ(1, folios_of_order(memory, PAGES, 6));
+	ASSERT_EQ(PAGES, pages_on_node(memory, PAGES, 0));
 
 	move = own_request(memory + 5 * PAGE, 10, HMM_TEST_TO_NODE,
 			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM |
@@ -338,6 +353,43 @@ TEST(large_on_disk)
 	munmap(memory, PAGES * PAGE);
 	file_write("/proc/sys/vm/drop_caches", "3");
 	EXPECT_EQ(-1, wrong_in_file(file, 2));
+	close(file);
+	EXPECT_EQ(0, umount(WHERE));
+}
+
+/* Two page tables map a part of it each: no window has all, so it stays. */
+TEST(large_on_disk_under_two_tables)
+{
+	char *memory, *place = pages_map(2 * TABLE);
+	struct hmm_test_move move;
+	int fd = own_open(), file;
+
+	ASSERT_GE(fd, 0);
+	on_cpu(0);
+	file = file_on(true, PAGES);
+	ASSERT_GE(file, 0);
+	place += (TABLE - PAGES / 2) * PAGE;
+	memory = mmap(place, PAGES * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_FIXED, file, 0);
+	ASSERT_EQ(place, memory);
+	fill(memory, PAGES, 2);
+	ASSERT_EQ(1, folios_of_order(memory, PAGES, 6));
+
+	ASSERT_EQ(0, stats_on());
+	move = own_request(memory, PAGES, HMM_TEST_TO_NODE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM |
+			   HMM_TEST_LARGE);
+	move.node = 1;
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(PAGES, move.result.left[HMM_TEST_PARTIAL])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(0, stats("tlb_flushes"));
+	EXPECT_EQ(0, stats("splits"));
+	stats_off();
+	EXPECT_EQ(PAGES, pages_on_node(memory, PAGES, 0));
+	EXPECT_EQ(1, folios_of_order(memory, PAGES, 6));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
+	munmap(memory, PAGES * PAGE);
 	close(file);
 	EXPECT_EQ(0, umount(WHERE));
 }
