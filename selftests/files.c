@@ -230,6 +230,28 @@ TEST_F(files, pinned)
 	EXPECT_EQ(1, own_to_node(self->fd, self->memory + 5 * PAGE, 1, 1));
 }
 
+/* What a disk is reading stays, although its file would move it. */
+TEST_F(files, written_to_a_disk)
+{
+	struct hmm_test_move move = own_request(self->memory, PAGES,
+						HMM_TEST_TO_NODE,
+						HMM_TEST_FROM_SYSTEM |
+						HMM_TEST_TO_SYSTEM);
+	int i;
+
+	move.node = 1;
+	for (i = 0; i < PAGES; i += 4)
+		ASSERT_EQ(0, own_hold(self->fd, pfn_of(self->memory + i * PAGE),
+				      HMM_TEST_HOLD_WRITEBACK));
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(PAGES / 4, move.result.left[HMM_TEST_LOCKED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - PAGES / 4, move.result.offered);
+	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_EQ(PAGES, to_node(self->fd, self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+}
+
 /* Nothing is unmapped for a device that cannot have it. */
 TEST_F(files, not_to_a_device)
 {

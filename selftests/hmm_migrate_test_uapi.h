@@ -309,13 +309,17 @@ struct hmm_test_bad {
 enum hmm_test_hold_what {
 	HMM_TEST_RELEASE_ALL,	/* give back whatever this file holds */
 	HMM_TEST_HOLD_REFERENCE,
-	HMM_TEST_HOLD_LOCK,	/* and a reference */
+	/* and a reference: */
+	HMM_TEST_HOLD_LOCK,
+	HMM_TEST_HOLD_LRU,	/* as who is taking it off its list */
+	HMM_TEST_HOLD_WRITEBACK,	/* as who is writing it to a disk */
 };
 
 /**
  * struct hmm_test_hold - HMM_TEST_HOLD: be somebody who holds a page, until
  * RELEASE_ALL or until the file is closed
- * @pfn: any page with users; -EBUSY: it is free, or locked
+ * @pfn: any page with users; -EBUSY: it is free, or somebody else does that
+ *	already; for HMM_TEST_HOLD_LRU, or it is on no list
  * @what: enum hmm_test_hold_what
  * @pad: 0
  */

@@ -182,6 +182,31 @@ TEST(locked)
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 
+/* What a disk is reading is not even unmapped. */
+TEST(written_to_a_disk)
+{
+	char *memory = pages_map(PAGES);
+	struct hmm_test_move move;
+	int fd = own_open(), i;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	for (i = 0; i < PAGES; i += 4)
+		ASSERT_EQ(0, own_hold(fd, pfn_of(memory + i * PAGE),
+				      HMM_TEST_HOLD_WRITEBACK));
+	expect_left(_metadata, fd, memory, HMM_TEST_LOCKED, PAGES / 4);
+	ASSERT_EQ(0, stats_on());
+	move = own_request(memory, 1, HMM_TEST_TO_NODE, HMM_TEST_TO_SYSTEM);
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(1, move.result.left[HMM_TEST_LOCKED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(0, stats("tlb_flushes"));
+	stats_off();
+	EXPECT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	expect_left(_metadata, fd, memory, HMM_TEST_LOCKED, 0);
+}
+
 /* Pages on the device can be in use as well. */
 TEST(on_the_device)
 {

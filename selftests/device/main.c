@@ -30,45 +30,86 @@ struct opener {
 	bool set_fault;
 	struct {
 		struct folio *folio;
-		bool locked;
+		u32 what;
 	} holds[MAX_HOLDS];
 };
 
 static const struct hmm_test_fault fault_default;
 
+static bool start_writeback(struct folio *folio)
+{
+	bool is_first;
+
+	if (!folio_trylock(folio))
+		return false;
+	is_first = !folio_test_writeback(folio);
+	if (is_first)
+		folio_start_writeback(folio);
+	folio_unlock(folio);
+	return is_first;
+}
+
+/* False: somebody else has taken it. */
+static bool take(struct folio *folio, u32 what)
+{
+	switch (what) {
+	case HMM_TEST_HOLD_LOCK:
+		return folio_trylock(folio);
+	case HMM_TEST_HOLD_LRU:
+		return folio_test_clear_lru(folio);
+	case HMM_TEST_HOLD_WRITEBACK:
+		return start_writeback(folio);
+	default:
+		return true;
+	}
+}
+
+static void release(struct folio *folio, u32 what)
+{
+	switch (what) {
+	case HMM_TEST_HOLD_LOCK:
+		folio_unlock(folio);
+		break;
+	case HMM_TEST_HOLD_LRU:
+		folio_set_lru(folio);
+		break;
+	case HMM_TEST_HOLD_WRITEBACK:
+		folio_end_writeback(folio);
+		break;
+	}
+	folio_put(folio);
+}
+
 static void release_all(struct opener *opener)
 {
-	while (opener->nr_holds) {
-		struct folio *folio = opener->holds[--opener->nr_holds].folio;
+	unsigned int i;
 
-		if (opener->holds[opener->nr_holds].locked)
-			folio_unlock(folio);
-		folio_put(folio);
-	}
+	for (i = 0; i < opener->nr_holds; i++)
+		release(opener->holds[i].folio, opener->holds[i].what);
+	opener->nr_holds = 0;
 }
 
 static long hold(struct opener *opener, const struct hmm_test_hold *request)
 {
-	bool locked = request->what == HMM_TEST_HOLD_LOCK;
 	struct folio *folio;
 
 	if (request->what == HMM_TEST_RELEASE_ALL) {
 		release_all(opener);
 		return 0;
 	}
-	if (request->what > HMM_TEST_HOLD_LOCK || !pfn_valid(request->pfn))
+	if (request->what > HMM_TEST_HOLD_WRITEBACK || !pfn_valid(request->pfn))
 		return -EINVAL;
 	if (opener->nr_holds == MAX_HOLDS)
 		return -ENOSPC;
 	folio = page_folio(pfn_to_page(request->pfn));
 	if (!folio_try_get(folio))
 		return -EBUSY;
-	if (locked && !folio_trylock(folio)) {
+	if (!take(folio, request->what)) {
 		folio_put(folio);
 		return -EBUSY;
 	}
 	opener->holds[opener->nr_holds].folio = folio;
-	opener->holds[opener->nr_holds++].locked = locked;
+	opener->holds[opener->nr_holds++].what = request->what;
 	return 0;
 }
 
