@@ -182,6 +182,25 @@ TEST(locked)
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 
+/* Reclaim, or another move, is just taking it off the list of its node. */
+TEST(off_the_list)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open(), i;
+
+	ASSERT_GE(fd, 0);
+	on_cpu(0);
+	fill(memory, PAGES, 1);
+	vm_settled("nr_mlock");
+	for (i = 0; i < PAGES; i += 4)
+		ASSERT_EQ(0, own_hold(fd, pfn_of(memory + i * PAGE),
+				      HMM_TEST_HOLD_LRU));
+	expect_left(_metadata, fd, memory, HMM_TEST_NOT_LRU, PAGES / 4);
+	EXPECT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	expect_left(_metadata, fd, memory, HMM_TEST_NOT_LRU, 0);
+}
+
 /* What a disk is reading is not even unmapped. */
 TEST(written_to_a_disk)
 {
