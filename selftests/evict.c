@@ -90,6 +90,22 @@ TEST_F(evict, with_words)
 	EXPECT_EQ(PAGES, evict.result.migrated);
 }
 
+/* Somebody comes to use a page that is copied: it is still the device's. */
+TEST_F(evict, used_after_the_copy)
+{
+	struct hmm_test_evict evict = range(self->first_pfn,
+					    self->device_pages);
+
+	evict.driver.hold_every = 4;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(PAGES, evict.result.given);
+	EXPECT_EQ(PAGES / 4, evict.result.left[HMM_TEST_PINNED])
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(PAGES - PAGES / 4, evict.result.migrated);
+	EXPECT_EQ(PAGES / 4, own_in_use(self->fd));
+	EXPECT_EQ(PAGES / 4, pages_at(self->memory, PAGES, PRIVATE));
+}
+
 /* One page after the other, and half a window: just those come back. */
 TEST_F(evict, parts)
 {

@@ -230,6 +230,26 @@ TEST_F(files, pinned)
 	EXPECT_EQ(1, own_to_node(self->fd, self->memory + 5 * PAGE, 1, 1));
 }
 
+/* The file says no when all is copied: its page is back in its place. */
+TEST_F(files, used_after_the_copy)
+{
+	struct hmm_test_move move = own_request(self->memory, PAGES,
+						HMM_TEST_TO_NODE,
+						HMM_TEST_FROM_SYSTEM |
+						HMM_TEST_TO_SYSTEM);
+
+	move.node = 1;
+	move.driver.hold_every = 4;
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(PAGES, move.result.given);
+	EXPECT_EQ(PAGES / 4, move.result.left[HMM_TEST_PINNED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - PAGES / 4, pages_on_node(self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong_in_file(self->file, 1));
+	EXPECT_EQ(PAGES, to_node(self->fd, self->memory, PAGES, 1));
+}
+
 /* What a disk is reading stays, although its file would move it. */
 TEST_F(files, written_to_a_disk)
 {

@@ -154,7 +154,8 @@ enum hmm_test_rule {
  * @other: address of a page for HMM_TEST_RULE_MAPPED
  * @order_limit: the order that the destinations stay below; 0: they are as
  *	large as what is offered
- * @pad: 0
+ * @hold_every: have somebody take a reference of every n-th source when it is
+ *	copied, and keep it until finalize_and_map; 0: none
  */
 struct hmm_test_driver {
 	__u32 rule;
@@ -169,7 +170,7 @@ struct hmm_test_driver {
 	__u32 delay_finalize_us;
 	__u64 other;
 	__u32 order_limit;
-	__u32 pad;
+	__u32 hold_every;
 };
 
 /* Which function of the engine is called. */

@@ -226,6 +226,75 @@ TEST(written_to_a_disk)
 	expect_left(_metadata, fd, memory, HMM_TEST_LOCKED, 0);
 }
 
+/*
+ * Somebody comes to use a page that the driver has copied already: it is the
+ * process's still, and the copy is given back.
+ */
+TEST(used_after_the_copy)
+{
+	char *memory = pages_map(PAGES);
+	struct hmm_test_move move;
+	__u64 pfns[PAGES];
+	int fd = own_open(), i;
+
+	ASSERT_GE(fd, 0);
+	on_cpu(0);
+	fill(memory, PAGES, 1);
+	for (i = 0; i < PAGES; i++)
+		pfns[i] = pfn_of(memory + i * PAGE);
+	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE,
+			   HMM_TEST_FROM_SYSTEM);
+	move.driver.hold_every = 4;
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(PAGES, move.result.given);
+	EXPECT_EQ(PAGES / 4, move.result.left[HMM_TEST_PINNED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - PAGES / 4, move.result.migrated);
+	EXPECT_EQ(PAGES - PAGES / 4, own_in_use(fd));
+	for (i = 3; i < PAGES; i += 4)
+		EXPECT_EQ(pfns[i], pfn_of(memory + i * PAGE));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	ASSERT_EQ(PAGES, own_to_device(fd, memory, PAGES));
+
+	move = own_request(memory, PAGES, HMM_TEST_TO_NODE,
+			   HMM_TEST_FROM_DEVICE | HMM_TEST_TO_SYSTEM);
+	move.driver.hold_every = 4;
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(PAGES, move.result.given);
+	EXPECT_EQ(PAGES / 4, move.result.left[HMM_TEST_PINNED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES / 4, pages_at(memory, PAGES, PRIVATE));
+	EXPECT_EQ(PAGES / 4, own_in_use(fd));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(0, own_in_use(fd));
+}
+
+/* The same for a huge page, which stays one. */
+TEST(huge_page_used_after_the_copy)
+{
+	char *memory = huge_pages_map(1, 1);
+	struct hmm_test_move move;
+	int fd = own_open();
+	__u64 pfn;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_NE(NULL, memory);
+	pfn = pfn_of(memory);
+	move = own_request(memory, TABLE, HMM_TEST_TO_DEVICE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
+	move.driver.hold_every = 1;
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(1, move.result.given);
+	EXPECT_EQ(TABLE, move.result.left[HMM_TEST_PINNED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(0, own_in_use(fd));
+	EXPECT_EQ(2048, huge_pages_kb(memory));
+	EXPECT_EQ(pfn, pfn_of(memory));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	EXPECT_EQ(TABLE, own_to_device(fd, memory, TABLE));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+}
+
 /* Pages on the device can be in use as well. */
 TEST(on_the_device)
 {

@@ -44,6 +44,7 @@ struct call {
 	hmm_pfn_t given[WINDOW_PAGES];
 	hmm_pfn_t last_given;
 	bool gave_smaller;		/* than a source; it comes again */
+	DECLARE_BITMAP(used, WINDOW_PAGES);	/* sources, by somebody else */
 
 	unsigned int asked;		/* words that could be moved, so far */
 	unsigned int breakable;		/* of these, that could break the rule */

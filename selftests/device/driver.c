@@ -79,6 +79,22 @@ static hmm_pfn_t decline(struct call *call, hmm_pfn_t offered)
 	return 0;
 }
 
+/* Somebody comes to use a source whose contents are copied already. */
+static void use_source(struct call *call, unsigned long i)
+{
+	get_page(hmm_migrate_pfn_to_page(call->offered[i]));
+	__set_bit(i, call->used);
+}
+
+static void put_used_sources(struct call *call)
+{
+	unsigned long i;
+
+	for_each_set_bit(i, call->used, WINDOW_PAGES)
+		put_page(hmm_migrate_pfn_to_page(call->offered[i]));
+	bitmap_zero(call->used, WINDOW_PAGES);
+}
+
 /*
  * What to write for the part of an order, @offset pages into the folio or hole
  * that @offered begins.
@@ -110,6 +126,9 @@ static hmm_pfn_t answer(struct call *call, hmm_pfn_t offered,
 	}
 	for (j = 0; j < 1UL << order; j++)
 		driver_copy(call, page + j, offered, offset + j);
+	if (!offset && !(offered & HMM_MIGRATE_PFN_EMPTY) &&
+	    every(call->driver.hold_every, call->asked))
+		use_source(call, i);
 	call->result.given++;
 	call->last_given = hmm_migrate_pfn_large(page_to_pfn(page), order) |
 			   (offered & HMM_MIGRATE_PFN_WRITE);
@@ -169,6 +188,7 @@ static void finalize_and_map(struct vm_area_struct *vma, unsigned long start,
 	call->result.last_start = start;
 	call->result.last_end = end;
 	fsleep(call->driver.delay_finalize_us);
+	put_used_sources(call);
 	atomic_dec(&driver_in_callback);
 }
 
