@@ -5,6 +5,7 @@
 use super::{
     folio::Folio,
     raw,
+    stats,
     vma::Window, //
 };
 use core::ptr::NonNull;
@@ -28,6 +29,7 @@ pub(super) fn unmap(folio: Folio<'_>) {
 
 /// Flushes what [`unmap`] of this task has put off.
 pub(crate) fn flush_unmapped() {
+    stats::count(stats::Counter::TlbFlushes, 1);
     // SAFETY: Works on the calling task's own state.
     unsafe { raw::try_to_unmap_flush() };
 }

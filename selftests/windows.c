@@ -193,6 +193,120 @@ TEST_F(windows, interrupts)
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 
+enum { NOT_YET, SPINS, STOP };
+
+static void wait_for(int *state, int value)
+{
+	while (__atomic_load_n(state, __ATOMIC_ACQUIRE) != value)
+		;
+}
+
+/* What a child has too is flushed there with one interrupt a window as well. */
+TEST_F(windows, interrupts_for_a_child)
+{
+	char *memory = pages_map(PAGES);
+	long before, after;
+	pid_t child;
+	int *state;
+
+	state = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, state);
+	fill(memory, PAGES, 1);
+	child = fork();
+	if (!child) {
+		on_cpu(1);
+		if (wrong(memory, PAGES, 1) != -1)
+			_exit(1);
+		__atomic_store_n(state, SPINS, __ATOMIC_RELEASE);
+		wait_for(state, STOP);
+		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
+	}
+	wait_for(state, SPINS);
+	stats_on();
+	before = flush_interrupts();
+	EXPECT_EQ(PAGES, own_to_device(self->fd, memory, PAGES));
+	after = flush_interrupts();
+	__atomic_store_n(state, STOP, __ATOMIC_RELEASE);
+	EXPECT_EQ(2 * TABLES, stats("tlb_flushes"));
+	EXPECT_GT(after, before);
+	EXPECT_LT(after - before, 8 * TABLES);
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+#define FEW	4
+#define ROUNDS	20
+
+static void *make_pages(void *memory)
+{
+	on_cpu(1);
+	fill(memory, FEW, 1);
+	return NULL;
+}
+
+/*
+ * What another processor has just made waits there to come to a list: it is
+ * told to get that done, once, and the pages move. Now and then something
+ * else has made it do so before.
+ */
+TEST_F(windows, made_by_another_processor)
+{
+	int round, drained = 0;
+	pthread_t thread;
+	char *memory;
+
+	for (round = 0; round < ROUNDS && !drained; round++) {
+		memory = pages_map(FEW);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, make_pages, memory));
+		pthread_join(thread, NULL);
+		stats_on();
+		ASSERT_EQ(FEW, own_to_device(self->fd, memory, FEW));
+		drained = stats("lru_drains");
+		ASSERT_GE(1, drained);
+		EXPECT_EQ(-1, wrong(memory, FEW, 1));
+		pages_unmap(memory, FEW);
+	}
+	EXPECT_EQ(1, drained);
+}
+
+/* Whatever stands in the way of each window: all processors are told once. */
+static void expect_one_drain(struct __test_metadata *_metadata, int fd,
+			     char *memory, int what, int reason)
+{
+	struct hmm_test_move move = own_request(memory, PAGES,
+						HMM_TEST_TO_DEVICE,
+						HMM_TEST_FROM_SYSTEM);
+	int table;
+
+	for (table = 0; table < TABLES; table++)
+		ASSERT_EQ(0, own_hold(fd, pfn_of(memory + table * TABLE * PAGE),
+				      what));
+	stats_on();
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(TABLES, move.result.left[reason])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - TABLES, move.result.migrated);
+	EXPECT_EQ(TABLES, move.result.windows);
+	EXPECT_EQ(1, stats("lru_drains"));
+	ASSERT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
+	ASSERT_EQ(PAGES - TABLES, own_to_system(fd, memory, PAGES));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+TEST_F(windows, one_drain)
+{
+	char *memory = pages_map(PAGES);
+
+	fill(memory, PAGES, 1);
+	vm_settled("nr_mlock");
+	expect_one_drain(_metadata, self->fd, memory, HMM_TEST_HOLD_LRU,
+			 HMM_TEST_NOT_LRU);
+	vm_settled("nr_mlock");
+	expect_one_drain(_metadata, self->fd, memory, HMM_TEST_HOLD_REFERENCE,
+			 HMM_TEST_PINNED);
+}
+
 /* Counting is off unless somebody asks for it. */
 TEST_F(windows, off_counts_nothing)
 {
