@@ -115,6 +115,63 @@ TEST(used)
 	close(fd);
 }
 
+/* How often a driver that has nothing leaves it as it was. */
+static bool left_alone(int fd, void *memory, size_t npages)
+{
+	struct hmm_test_move move = own_request(memory, npages,
+						HMM_TEST_TO_NODE,
+						HMM_TEST_TO_SYSTEM |
+						HMM_TEST_LARGE);
+
+	move.driver.decline_every = 1;
+	return !own_call(fd, &move) &&
+	       move.result.left[HMM_TEST_DECLINED] == npages;
+}
+
+/* One entry for all of them; and nobody has moved it in the end. */
+TEST(huge_page_used)
+{
+	char *memory = huge_pages_map(1, 1);
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	ASSERT_NE(NULL, memory);
+	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "1"));
+	ASSERT_EQ(0, smaps_kb(memory, "Referenced"));
+	ASSERT_TRUE(left_alone(fd, memory, TABLE));
+	EXPECT_EQ(0, smaps_kb(memory, "Referenced"));
+	ASSERT_EQ(TABLE, own_to_node(fd, memory, TABLE, 1));
+	EXPECT_EQ(0, smaps_kb(memory, "Referenced"));
+	ASSERT_TRUE(page_is(memory, 100, 1));
+	ASSERT_EQ(KB(TABLE), smaps_kb(memory, "Referenced"));
+	ASSERT_TRUE(left_alone(fd, memory, TABLE));
+	EXPECT_EQ(KB(TABLE), smaps_kb(memory, "Referenced"));
+	ASSERT_EQ(TABLE, own_to_node(fd, memory, TABLE, 0));
+	EXPECT_EQ(KB(TABLE), smaps_kb(memory, "Referenced"));
+	EXPECT_EQ(2048, huge_pages_kb(memory));
+	close(fd);
+}
+
+/* Small pages that are left, some used, some not. */
+TEST(used_and_left)
+{
+	char *memory = pages_map(PAGES);
+	int fd = own_open();
+	size_t page;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "1"));
+	ASSERT_TRUE(left_alone(fd, memory, PAGES));
+	ASSERT_EQ(0, smaps_kb(memory, "Referenced"));
+	for (page = 0; page < PAGES; page += 2)
+		ASSERT_TRUE(page_is(memory, page, 1));
+	ASSERT_EQ(KB(PAGES / 2), smaps_kb(memory, "Referenced"));
+	ASSERT_TRUE(left_alone(fd, memory, PAGES));
+	EXPECT_EQ(KB(PAGES / 2), smaps_kb(memory, "Referenced"));
+	close(fd);
+}
+
 TEST_F(mover, soft_dirty)
 {
 	char *memory = pages_map(PAGES);
