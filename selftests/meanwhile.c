@@ -355,4 +355,50 @@ TEST_F(meanwhile, asked_for_twice)
 	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
 }
 
+/*
+ * The same for a huge page, whose one entry is in use: all of it, or a part,
+ * which then is not split either.
+ */
+TEST_F(meanwhile, huge_page_asked_for_twice)
+{
+	static const struct {
+		size_t from, npages;
+		unsigned int flags;
+	} asked[] = {
+		{ 0, TABLE, HMM_TEST_LARGE }, { 0, TABLE, 0 },
+		{ 50, 100, HMM_TEST_LARGE }, { 50, 100, 0 },
+	};
+	struct mission mission = { self->fd, &self->move };
+	char *memory = huge_pages_map(1, 1);
+	struct hmm_test_move second;
+	int i;
+
+	ASSERT_NE(NULL, memory);
+	ASSERT_EQ(0, stats_on());
+	self->move = own_request(memory, TABLE, HMM_TEST_TO_DEVICE,
+				 HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
+	self->move.driver.delay_alloc_us = 5 * DELAY;
+	ASSERT_EQ(0, start(&mission, &self->thread));
+	for (i = 0; i < ARRAY_SIZE(asked); i++) {
+		second = own_request(memory + asked[i].from * PAGE,
+				     asked[i].npages, HMM_TEST_TO_NODE,
+				     HMM_TEST_TO_SYSTEM | asked[i].flags);
+		ASSERT_EQ(0, own_call(self->fd, &second));
+		EXPECT_EQ(asked[i].npages, second.result.left[HMM_TEST_LOCKED])
+			TH_LOG("%s", own_describe(&second.result));
+		EXPECT_EQ(0, second.result.windows);
+	}
+	EXPECT_EQ(1, own_stats(self->fd).in_callback);
+	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_EQ(TABLE, self->move.result.migrated)
+		TH_LOG("%s", own_describe(&self->move.result));
+	EXPECT_EQ(0, stats("splits"));
+	stats_off();
+	EXPECT_EQ(TABLE, own_in_use(self->fd));
+	ASSERT_EQ(TABLE, own_to_system(self->fd, memory, TABLE));
+	EXPECT_EQ(2048, huge_pages_kb(memory));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	pages_unmap(memory, TABLE);
+}
+
 TEST_HARNESS_MAIN
