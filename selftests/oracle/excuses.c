@@ -63,6 +63,18 @@ static bool lost_by_core(const struct view *view,
 }
 
 /*
+ * Who evicts by frame number leaves it to the core to make a device's writable
+ * entry one of a page on its way. It comes back writable, and as soft-dirty as
+ * it was: what is written afterwards is not seen, nor what the device wrote.
+ */
+static bool lost_in_eviction(const struct view *view,
+			     const struct difference *difference)
+{
+	return difference->field == SOFT_DIRTY_LOST &&
+	       past_of(view, difference)->evicted & 1 << difference->engine;
+}
+
+/*
  * After a final one mainline's memory is not what it should be, and the rest
  * of the sequence is not compared to it.
  */
@@ -79,6 +91,9 @@ static const struct {
 	},
 	[SOFT_DIRTY_REWRITTEN] = {
 		"soft-dirty of the core", false, lost_by_core
+	},
+	[SOFT_DIRTY_EVICTED] = {
+		"soft-dirty of the core, evicted", false, lost_in_eviction
 	},
 };
 

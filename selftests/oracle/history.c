@@ -38,6 +38,7 @@ static void note_discarded(struct past *past)
 	past->written = false;
 	past->by_device = false;
 	past->lazy = false;
+	past->evicted = 0;
 }
 
 static void note_write(struct past *past, const struct op *op)
@@ -60,6 +61,7 @@ static void note_cleared(struct past *past)
 	past->by_device = false;
 	past->was_entry = 0;
 	past->rewritten = 0;
+	past->evicted = 0;
 }
 
 static bool is_written(const struct view *view, size_t page)
@@ -117,6 +119,18 @@ static void note_look(struct past *past, enum engine engine, look_t look)
 		past->swapped = true;
 }
 
+/* A child closes its device when it ends, and that evicts as well. */
+static void note_evicted(struct view *view, enum engine engine, int who,
+			 size_t page)
+{
+	enum what what = current_op(view)->what;
+
+	if ((what == OP_EVICT || what == OP_EXIT) &&
+	    is_entry(look_before(view, engine, who, page)) &&
+	    !is_entry(look_after(view, engine, who, page)))
+		view->pasts[who][page].evicted |= 1 << engine;
+}
+
 /* Where one may only read, a migration fills a hole, and nothing else does. */
 static void note_filled(struct view *view, enum engine engine, int who,
 			size_t page)
@@ -142,6 +156,7 @@ static void note_looks(struct view *view, int who, size_t page)
 			continue;
 		note_look(&view->pasts[who][page], engine,
 			  look_after(view, engine, who, page));
+		note_evicted(view, engine, who, page);
 		note_filled(view, engine, who, page);
 	}
 }
@@ -163,9 +178,12 @@ static void note_copies(struct view *view)
 
 void history_advance(struct view *view)
 {
+	const struct op *op = current_op(view);
 	size_t page, npages = pages_used(view->sequence);
 	int who;
 
+	if (op->what == OP_PAGE_OUT && zone_start(op->at))
+		view->orders = false;
 	for (page = 0; page < npages; page++)
 		note_operation(view, page);
 	note_copies(view);

@@ -169,12 +169,13 @@ static bool places_differ(struct trial *trial, int who, size_t page,
 	    is_in_memory(look) && is_in_memory(other) &&
 	    differ & IS_EXCLUSIVE && object(trial, EXCLUSIVE, who, page))
 		return true;
-	if (trial->other == NONE ||
-	    (may_be_large(trial, page) && !trial->view.orders))
+	if (trial->other == NONE)
 		return false;
 	if (differ & AT_PLACE && object(trial, PLACE, who, page))
 		return true;
-	return differ & (IS_HEAD | IS_TAIL) && object(trial, ORDER, who, page);
+	return trial->view.orders && is_in_memory(look) &&
+	       is_in_memory(other) && differ & (IS_HEAD | IS_TAIL) &&
+	       object(trial, ORDER, who, page);
 }
 
 static bool looks_differ(struct trial *trial, int who, size_t page)
@@ -240,6 +241,21 @@ static bool is_on_swap(look_t look)
 	return (look & AT_PLACE) == AT_SWAP;
 }
 
+/* How many large folios were away before, and are here with both engines. */
+static unsigned long count_whole(const struct view *view)
+{
+	const struct op *op = current_op(view);
+	unsigned long count = 0;
+	size_t page;
+
+	for (page = op->at; page < op->at + op->pages; page++)
+		count += is_away(look_before(view, OURS, op->who, page)) &&
+			 is_away(look_before(view, MAINLINE, op->who, page)) &&
+			 look_after(view, OURS, op->who, page) & IS_HEAD &&
+			 look_after(view, MAINLINE, op->who, page) & IS_HEAD;
+	return count;
+}
+
 /* How many pages of the operation were not there before and are there now. */
 static unsigned long count_new(const struct view *view, bool (*is)(look_t look))
 {
@@ -265,6 +281,7 @@ static void begin(struct trial *trial, const struct sequence *sequence,
 	view->counts[NONE] = true;
 	view->counts[OURS] = true;
 	view->counts[MAINLINE] = !sequence->wide;
+	view->orders = true;
 }
 
 static void add_excuses(const struct trial *trial, struct tally *tally)
@@ -275,18 +292,14 @@ static void add_excuses(const struct trial *trial, struct tally *tally)
 		tally->excused[excuse] += trial->excused[excuse];
 }
 
-/*
- * Whether the runs of a sequence are alike. With @orders, large folios must
- * be moved alike as well.
- */
+/* Whether the runs of a sequence are alike. */
 bool judge(const struct sequence *sequence, const struct run *runs,
-	   bool orders, struct difference *found, struct tally *tally)
+	   struct difference *found, struct tally *tally)
 {
 	static struct trial trial;
 	struct view *view = &trial.view;
 
 	begin(&trial, sequence, runs, found);
-	view->orders = orders;
 	for (; view->number < sequence->nr; view->number++) {
 		if (is_over(&trial))
 			return false;
@@ -296,6 +309,8 @@ bool judge(const struct sequence *sequence, const struct run *runs,
 		    differ(&trial, OURS, MAINLINE))
 			return false;
 		tally->moved += count_new(view, is_away);
+		if (view->counts[MAINLINE])
+			tally->whole += count_whole(view);
 		tally->swapped += count_new(view, is_on_swap);
 	}
 	tally->events += runs[OURS].events;

@@ -13,6 +13,7 @@ struct past {
 	bool swapped;
 	unsigned char was_entry;	/* a device's; a bit for each engine */
 	unsigned char rewritten;	/* by fork, mprotect; and not written */
+	unsigned char evicted;		/* by frame number */
 	unsigned char filled;		/* a page where NONE has a hole */
 };
 
@@ -21,7 +22,7 @@ struct view {
 	const struct sequence *sequence;
 	const struct run *runs;
 	int number;
-	bool orders;		/* engines move large folios alike */
+	bool orders;		/* reclaim has split no large folio */
 	bool counts[NR_ENGINES];	/* engines that are compared */
 	struct past pasts[PROCESSES][ARENA];
 };

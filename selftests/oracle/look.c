@@ -36,11 +36,8 @@ static unsigned int learn_marker_type(char *memory)
 	return pagemap(memory) & SWAP_TYPE;
 }
 
-/*
- * The memory stays: the huge zero page is only there while it is mapped. With
- * @orders a look tells the parts of large folios as well.
- */
-void look_init(bool orders)
+/* The memory stays: the huge zero page is only there while it is mapped. */
+void look_init(void)
 {
 	char *memory = pages_map(2 * TABLE);
 
@@ -48,8 +45,7 @@ void look_init(bool orders)
 	huge_zero_pfn = zero_pfn_at(memory);
 	zero_pfn = zero_pfn_at(memory + TABLE * PAGE);
 	marker_type = learn_marker_type(memory + (TABLE + 1) * PAGE);
-	if (orders)
-		flags_fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	flags_fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 }
 
 static bool is_zero_page(__u64 pfn)
@@ -58,25 +54,13 @@ static bool is_zero_page(__u64 pfn)
 	       (pfn >= huge_zero_pfn && pfn < huge_zero_pfn + TABLE);
 }
 
-static look_t order_of(__u64 pfn)
-{
-	__u64 flags = 0;
-
-	if (flags_fd < 0 ||
-	    pread(flags_fd, &flags, sizeof(flags), pfn * sizeof(flags)) !=
-	    sizeof(flags) || flags & 1ULL << KPF_NOPAGE)
-		return 0;
-	return (flags & 1ULL << KPF_COMPOUND_HEAD ? IS_HEAD : 0) |
-	       (flags & 1ULL << KPF_COMPOUND_TAIL ? IS_TAIL : 0);
-}
-
 static look_t present(__u64 pfn)
 {
 	if (is_zero_page(pfn))
 		return AT_ZERO_PAGE;
 	if (pfn_is_coherent(pfn))
 		return AT_COHERENT;
-	return AT_SYSTEM | order_of(pfn);
+	return AT_SYSTEM;
 }
 
 static look_t absent(unsigned int type)
@@ -100,6 +84,45 @@ static look_t look_of(__u64 entry)
 	       (entry & PM_GUARD ? IS_GUARD : 0);
 }
 
+/* How many pages, from the first on, lie in memory one after the other. */
+static size_t run_length(const __u64 *entries, const look_t *looks,
+			 size_t limit)
+{
+	size_t nr = 0;
+
+	while (nr < limit && (looks[nr] & AT_PLACE) == AT_SYSTEM &&
+	       (entries[nr] & PM_FRAME) == (entries[0] & PM_FRAME) + nr)
+		nr++;
+	return nr;
+}
+
+/* Adds which pages are parts of large folios. */
+static void look_at_orders(const __u64 *entries, look_t *looks, size_t npages)
+{
+	static __u64 flags[LARGE];
+	size_t page, nr, i, size;
+
+	for (page = 0; page < npages; page += nr) {
+		nr = run_length(&entries[page], &looks[page], npages - page);
+		if (!nr) {
+			nr = 1;
+			continue;
+		}
+		size = nr * sizeof(*flags);
+		if (pread(flags_fd, flags, size, (entries[page] & PM_FRAME) *
+						 sizeof(*flags)) != size) {
+			perror("kpageflags");
+			exit(1);
+		}
+		for (i = 0; i < nr; i++) {
+			if (flags[i] & 1ULL << KPF_COMPOUND_HEAD)
+				looks[page + i] |= IS_HEAD;
+			if (flags[i] & 1ULL << KPF_COMPOUND_TAIL)
+				looks[page + i] |= IS_TAIL;
+		}
+	}
+}
+
 static void look_at_zone(int fd, look_t *looks, size_t from, size_t to)
 {
 	static __u64 entries[ARENA];
@@ -112,6 +135,8 @@ static void look_at_zone(int fd, look_t *looks, size_t from, size_t to)
 	}
 	for (page = from; page < to; page++)
 		looks[page] = look_of(entries[page - from]);
+	if (from)
+		look_at_orders(entries, &looks[from], to - from);
 }
 
 void look_at(pid_t pid, look_t *looks, size_t npages)

@@ -108,7 +108,7 @@ size_t pages_used(const struct sequence *sequence);
 int page_protection(size_t page);
 
 /* look.c */
-void look_init(bool orders);
+void look_init(void);
 void look_at(pid_t pid, look_t *looks, size_t npages);
 look_t look_here(size_t page);
 bool is_hole(look_t look);
@@ -165,16 +165,20 @@ struct difference {
 	size_t page;
 };
 
-enum excuse { W7, W9, SOFT_DIRTY_UNSEEN, SOFT_DIRTY_REWRITTEN, NR_EXCUSES };
+enum excuse {
+	W7, W9, SOFT_DIRTY_UNSEEN, SOFT_DIRTY_REWRITTEN, SOFT_DIRTY_EVICTED,
+	NR_EXCUSES
+};
 
 struct tally {
 	unsigned long moved;	/* pages that our engine has brought away */
+	unsigned long whole;	/* large folios that came back with both */
 	unsigned long swapped, events;
 	unsigned int excused[NR_EXCUSES];	/* sequences */
 };
 
 bool judge(const struct sequence *sequence, const struct run *runs,
-	   bool orders, struct difference *difference, struct tally *tally);
+	   struct difference *difference, struct tally *tally);
 
 /* excuses.c */
 const char *excuse_name(enum excuse excuse);

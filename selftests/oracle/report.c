@@ -46,6 +46,7 @@ void report_tally(const struct tally *tally)
 
 	printf("# %lu pages moved, %lu swapped, %lu userfaultfd events\n",
 	       tally->moved, tally->swapped, tally->events);
+	printf("# %lu large folios came back whole\n", tally->whole);
 	printf("# sequences in which something is excused:");
 	for (excuse = 0; excuse < NR_EXCUSES; excuse++)
 		printf("%s %s %u", excuse ? "," : "", excuse_name(excuse),

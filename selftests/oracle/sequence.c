@@ -261,6 +261,17 @@ static void add_reclaim(struct maker *maker)
 	add_range(maker, OP_PAGE_OUT, op.who, op.at, op.pages);
 }
 
+/* A huge page away, and back: asked for, or because the process needs it. */
+static void add_round_trip(struct maker *maker)
+{
+	size_t at = SMALL + below(maker, 2) * TABLE;
+
+	add_range(maker, OP_WRITE, 0, at, TABLE);
+	add_range(maker, OP_TO_DEVICE, 0, at, TABLE);
+	add_range(maker, one_in(maker, 2) ? OP_TO_SYSTEM : OP_READ, 0, at,
+		  TABLE);
+}
+
 /* Most of the memory is mapped, and most of it written, when it begins. */
 static void add_beginning(struct maker *maker)
 {
@@ -271,6 +282,7 @@ static void add_beginning(struct maker *maker)
 	add_range(maker, OP_MAP, 0, SMALL, LARGE);
 	add_range(maker, OP_HUGE, 0, SMALL, LARGE);
 	add_range(maker, OP_WRITE, 0, SMALL + below(maker, TABLE), TABLE / 2);
+	add_round_trip(maker);
 }
 
 /* The end: everybody looks at all that there is. */
