@@ -160,6 +160,9 @@ int group_leave(const char *name);
 int group_set(const char *name, const char *file, const char *value);
 long group_number(const char *name, const char *file, const char *key);
 
+/* patience.c: by how much to multiply what a fast kernel's times are */
+unsigned int patience(void);
+
 /* machine.c: parts of the machine that some tests need */
 int swap_on(void);
 int swap_off(void);
