@@ -375,7 +375,8 @@ TEST_F(smaller, thrown_away_meanwhile)
 	long moved = 0;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, throw_away, &thrower));
-	while (now_ns() < end) {
+	/* On a slow kernel it takes long until a page is there to move. */
+	while (now_ns() < end || !moved) {
 		move = to_device(self->memory, variant->order);
 		ASSERT_EQ(0, own_call(self->fd, &move));
 		moved += move.result.migrated;
@@ -383,7 +384,6 @@ TEST_F(smaller, thrown_away_meanwhile)
 	__atomic_store_n(&thrower.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	EXPECT_LT(10, thrower.rounds);
-	EXPECT_LT(0, moved);
 	EXPECT_TRUE(page_is(self->memory, 17, 3));
 	EXPECT_EQ(pages_at(self->memory, PAGES, PRIVATE),
 		  own_in_use(self->fd));
