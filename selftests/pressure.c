@@ -18,7 +18,7 @@
 
 static __u64 deadline(void)
 {
-	return now_ns() + MILLISECONDS * 1000000ULL;
+	return now_ns() + MILLISECONDS * 1000000ULL * patience();
 }
 
 /* A page of each ten is looked at, and written anew. */
