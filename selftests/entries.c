@@ -20,12 +20,7 @@
 
 static size_t with_flag(const char *memory, __u64 flag)
 {
-	size_t page, count = 0;
-
-	for (page = 0; page < PAGES; page++)
-		if (pagemap(memory + page * PAGE) & flag)
-			count++;
-	return count;
+	return pages_with(memory, PAGES, flag);
 }
 
 /* A page that is written where it is, and not copied first. */

@@ -49,6 +49,7 @@ enum place {
 __u64 pagemap(const void *addr);
 enum place place_of(const void *addr);
 size_t pages_at(const void *addr, size_t npages, enum place place);
+size_t pages_with(const void *addr, size_t npages, __u64 flag);
 __u64 pfn_of(const void *addr);
 bool pfn_is_coherent(__u64 pfn);
 size_t pages_on_node(const void *addr, size_t npages, int node);

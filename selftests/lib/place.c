@@ -129,6 +129,17 @@ size_t pages_at(const void *addr, size_t npages, enum place place)
 	return count;
 }
 
+/* How many pages have a flag in pagemap. */
+size_t pages_with(const void *addr, size_t npages, __u64 flag)
+{
+	size_t page, count = 0;
+
+	for (page = 0; page < npages; page++)
+		if (pagemap((const char *)addr + page * PAGE) & flag)
+			count++;
+	return count;
+}
+
 enum place place_of(const void *addr)
 {
 	struct region regions[MAX_REGIONS];
