@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "mover_fixture.h"
+#include "test_hmm_uapi.h"
 
 #define PAGES	256
 #define KB(npages)	((npages) * (long)PAGE / 1024)
@@ -188,28 +189,32 @@ TEST_F(mover, soft_dirty)
 }
 
 /*
- * A device writes without a trace in the page table. What it could write
- * counts as written when it comes back, what it could not does not.
+ * A device writes without a trace in the page table. What it has written
+ * counts as such when it comes back, what it could not write does not.
  */
 TEST(soft_dirty_by_a_device)
 {
-	char *memory = pages_map(PAGES);
-	int fd = own_open();
+	char *memory = pages_map(PAGES), *copy = pages_map(PAGES);
+	size_t half = PAGES / 2, page;
+	int fd = mirror_open(MIRROR_PRIVATE);
 
 	ASSERT_GE(fd, 0);
 	fill(memory, PAGES, 1);
-	ASSERT_EQ(0, mprotect(memory, PAGES / 2 * PAGE, PROT_READ));
-	ASSERT_EQ(PAGES / 2, own_to_device(fd, memory, PAGES / 2));
-	ASSERT_EQ(PAGES / 2, own_to_device(fd, memory + PAGES / 2 * PAGE,
-					   PAGES / 2));
+	fill(copy, PAGES, 2);
+	ASSERT_EQ(0, mprotect(memory, half * PAGE, PROT_READ));
+	ASSERT_EQ(PAGES, mirror_to_device(fd, memory, PAGES));
 	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
 	ASSERT_EQ(0, with_flag(memory, PM_SOFT_DIRTY));
-	ASSERT_EQ(PAGES / 2, own_to_system(fd, memory, PAGES / 2));
-	ASSERT_EQ(PAGES / 2, own_to_system(fd, memory + PAGES / 2 * PAGE,
-					   PAGES / 2));
-	EXPECT_EQ(PAGES / 2, with_flag(memory, PM_SOFT_DIRTY));
-	EXPECT_TRUE(pagemap(memory + PAGES / 2 * PAGE) & PM_SOFT_DIRTY);
-	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	ASSERT_EQ(half, mirror_command(fd, HMM_DMIRROR_WRITE,
+				       memory + half * PAGE, half,
+				       copy + half * PAGE));
+	mirror_to_system(fd, memory, PAGES);
+	ASSERT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
+	EXPECT_EQ(half, with_flag(memory, PM_SOFT_DIRTY));
+	EXPECT_TRUE(pagemap(memory + half * PAGE) & PM_SOFT_DIRTY);
+	EXPECT_EQ(-1, wrong(memory, half, 1));
+	for (page = half; page < PAGES; page++)
+		ASSERT_TRUE(page_is(memory, page, 2));
 	close(fd);
 }
 
