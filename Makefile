@@ -25,6 +25,7 @@ help:
 	@echo '  PROFILE=release|debug    debug: KASAN, lockdep, page-table checks and more; slow (default release)'
 	@echo '  HMM_MIGRATE_CACHE=DIR    where the tools, the kernel and the builds are kept (default ~/.cache/hmm-migrate)'
 	@echo '  JOBS=N                   compile N files at a time (default: processors + 1)'
+	@echo '  FIXES=1                  repair the rest of the kernel with patches/fixes/, and test that, too'
 	@echo '  KDIR=DIR                 a patched kernel tree of your own'
 	@echo '  LLVM=1|-22|DIR/          tools of your own, as kbuild takes it'
 	@echo '  ACCEL=kvm                run the machine on hardware virtualisation (default: emulation)'

@@ -8,6 +8,8 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${HMM_MIGRATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hmm-migrate}
 PROFILE=${PROFILE:-release}
 JOBS=${JOBS:-$(($(nproc) + 1))}
+FIXES=${FIXES:-}
+[ "$FIXES" != 0 ] || FIXES=
 # What the caller gave to its own make is not meant for the makes that are started here.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 # shellcheck source=scripts/versions
