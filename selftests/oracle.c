@@ -6,7 +6,10 @@
  * that a process could notice. Sequences with what mainline does not survive
  * are run two times.
  *
- *   oracle [-t private|coherent] [-n COUNT] [-s SEED] [--ours] [-v]
+ *   oracle [-t private|coherent] [-n COUNT] [-s SEED] [--ours] [--fixed] [-v]
+ *
+ * --fixed: the kernel has patches/fixes/, and is not excused for what they
+ * repair.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -23,7 +26,7 @@
 static struct {
 	const char *only;
 	unsigned int count, seed;
-	bool ours, verbose;
+	bool ours, fixed, verbose;
 } options = { .seed = 1 };
 
 static struct run *runs;
@@ -37,7 +40,7 @@ static bool is_alike(const struct sequence *sequence,
 	for (engine = 0; engine < NR_ENGINES; engine++)
 		if (engine != MAINLINE || !sequence->wide)
 			run_sequence(sequence, engine, &runs[engine]);
-	return judge(sequence, runs, difference, tally);
+	return judge(sequence, runs, options.fixed, difference, tally);
 }
 
 /* Without the operations that the difference does not need. */
@@ -131,6 +134,7 @@ static void parse(int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "ours", no_argument, NULL, 'O' },
+		{ "fixed", no_argument, NULL, 'f' },
 		{ }
 	};
 	int option;
@@ -153,6 +157,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'O':
 			options.ours = true;
+			break;
+		case 'f':
+			options.fixed = true;
 			break;
 		default:
 			exit(KSFT_FAIL);

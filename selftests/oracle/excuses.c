@@ -76,7 +76,8 @@ static bool lost_in_eviction(const struct view *view,
 
 /*
  * After a final one mainline's memory is not what it should be, and the rest
- * of the sequence is not compared to it.
+ * of the sequence is not compared to it. A kernel with patches/fixes/ needs
+ * none of them.
  */
 static const struct {
 	const char *name;
@@ -103,6 +104,8 @@ enum excuse excuse_for(const struct view *view,
 {
 	enum excuse excuse;
 
+	if (view->fixed)
+		return NR_EXCUSES;
 	for (excuse = 0; excuse < NR_EXCUSES; excuse++)
 		if (excuses[excuse].applies(view, difference))
 			break;

@@ -134,19 +134,20 @@ static bool soft_dirty_differs(struct trial *trial, int who, size_t page,
 			       look_t look, look_t other)
 {
 	const struct past *past = &trial->view.pasts[who][page];
+	const bool fixed = trial->view.fixed;
 
 	if (trial->other != NONE || !((look ^ other) & IS_SOFT_DIRTY))
 		return false;
 	if (!past->written && may_be_large(trial, page))
 		return false;
 	/* What the device has written shows when the page is back. */
-	if (past->by_device && (look & AT_PLACE) == AT_PRIVATE)
+	if (!fixed && past->by_device && (look & AT_PLACE) == AT_PRIVATE)
 		return false;
 	if (other & IS_SOFT_DIRTY)
 		return object(trial, SOFT_DIRTY_LOST, who, page);
 	/* The device may have written to what it was given for writing. */
 	return !may_be_large(trial, page) &&
-	       !(past->was_entry & 1 << trial->engine) &&
+	       (fixed || !(past->was_entry & 1 << trial->engine)) &&
 	       object(trial, SOFT_DIRTY_ADDED, who, page);
 }
 
@@ -294,12 +295,13 @@ static void add_excuses(const struct trial *trial, struct tally *tally)
 
 /* Whether the runs of a sequence are alike. */
 bool judge(const struct sequence *sequence, const struct run *runs,
-	   struct difference *found, struct tally *tally)
+	   bool fixed, struct difference *found, struct tally *tally)
 {
 	static struct trial trial;
 	struct view *view = &trial.view;
 
 	begin(&trial, sequence, runs, found);
+	view->fixed = fixed;
 	for (; view->number < sequence->nr; view->number++) {
 		if (is_over(&trial))
 			return false;

@@ -23,6 +23,7 @@ struct view {
 	const struct run *runs;
 	int number;
 	bool orders;		/* reclaim has split no large folio */
+	bool fixed;		/* the kernel has patches/fixes/ */
 	bool counts[NR_ENGINES];	/* engines that are compared */
 	struct past pasts[PROCESSES][ARENA];
 };

@@ -178,7 +178,7 @@ struct tally {
 };
 
 bool judge(const struct sequence *sequence, const struct run *runs,
-	   struct difference *difference, struct tally *tally);
+	   bool fixed, struct difference *difference, struct tally *tally);
 
 /* excuses.c */
 const char *excuse_name(enum excuse excuse);
