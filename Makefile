@@ -2,13 +2,16 @@
 #
 # What a person types. kbuild reads Kbuild instead.
 
-.PHONY: help run test shell module quick hmm-tests kernel lint clean distclean
+.PHONY: help run test bench bench-insn bench-compare shell module quick hmm-tests kernel lint clean distclean
 
 help:
 	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
 	@echo
 	@echo '  make run                 build all, boot a virtual machine, run the demonstration'
 	@echo '  make test                the same set-up, then every test (4 to 5 minutes once all is built)'
+	@echo '  make bench               mainline and this module in turns: a table, bench.json, bench.svg (15 minutes)'
+	@echo '  make bench-insn          the same cases in instructions, which repeat: bench-insn.json, bench-insn.svg'
+	@echo '  make bench-compare OLD=FILE   what is slower in bench.json than in a saved one; NEW=FILE: in that one'
 	@echo
 	@echo 'while working on it:'
 	@echo '  make module              build the module, the test drivers and the test programs'
@@ -29,12 +32,22 @@ help:
 	@echo '  KDIR=DIR                 a patched kernel tree of your own'
 	@echo '  LLVM=1|-22|DIR/          tools of your own, as kbuild takes it'
 	@echo '  ACCEL=kvm                run the machine on hardware virtualisation (default: emulation)'
+	@echo '  BENCH="-c CASE -m 16M"   options of selftests/bench.c: a case, a largest size, and more'
 
 run:
 	@scripts/vm run
 
 test:
 	@scripts/vm test
+
+bench:
+	@scripts/bench $(BENCH)
+
+bench-insn:
+	@scripts/bench insn $(BENCH)
+
+bench-compare:
+	@scripts/bench compare '$(OLD)' $(NEW)
 
 shell:
 	@QUICK=1 scripts/vm shell $(if $(value CMD),'$(subst ','\'',$(value CMD))')
