@@ -11,7 +11,7 @@ help:
 	@echo '  make test                the same set-up, then every test (4 to 5 minutes once all is built)'
 	@echo '  make bench               mainline and this module in turns: a table, bench.json, bench.svg (15 minutes)'
 	@echo '  make bench-insn          the same cases in instructions, which repeat: bench-insn.json, bench-insn.svg'
-	@echo '  make bench-compare OLD=FILE   what is slower in bench.json than in a saved one; NEW=FILE: in that one'
+	@echo '  make bench-compare OLD=FILE  what is slower in bench.json (or NEW=FILE) than in a saved one'
 	@echo
 	@echo 'while working on it:'
 	@echo '  make module              build the module, the test drivers and the test programs'

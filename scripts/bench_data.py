@@ -160,7 +160,7 @@ def read_lines(lines):
     ended = 0
     begun = 0
     for line in lines:
-        kind, *words = line.split()[:1] + line.split()[1:] or [""]
+        kind, *words = line.split() or [""]
         if kind == "machine":
             results.machine.setdefault(words[0], " ".join(words[1:]))
             begun += words[0] == "unit"

@@ -48,8 +48,8 @@ class Canvas:
 
     def text(self, x, y, words, size=12, anchor="start", weight="normal", colour=INK):
         self.parts.append(
-            '<text x="%.1f" y="%.1f" font-size="%d" text-anchor="%s" font-weight="%s" fill="%s">%s</text>'
-            % (x, y, size, anchor, weight, colour, escape(words))
+            '<text x="%.1f" y="%.1f" font-size="%d" text-anchor="%s" font-weight="%s" fill="%s">'
+            "%s</text>" % (x, y, size, anchor, weight, colour, escape(words))
         )
 
     def upright(self, x, y, words):
@@ -139,7 +139,7 @@ def log_ticks(low, high):
     return ticks
 
 
-def rate_panel(canvas, x, y, width, height, name, groups, unit):
+def rate_panel(canvas, x, y, width, height, name, groups):
     """Pages a second of one case by size, for both engines and directions."""
     curves = []
     for (_, direction), group in groups:
@@ -184,8 +184,7 @@ def rate_panel(canvas, x, y, width, height, name, groups, unit):
 
 
 def draw_rates(canvas, results):
-    unit = results.machine.get("unit", "ns")
-    per = "second" if unit == "ns" else "10⁹ instructions"
+    per = "second" if results.machine.get("unit", "ns") == "ns" else "10⁹ instructions"
     canvas.heading(
         "Pages a %s, by size of the range" % per,
         "4 KiB pages, medians, copying included. Logarithmic; each panel has a scale of its own. "
@@ -209,7 +208,7 @@ def draw_rates(canvas, results):
         if number and not column:
             canvas.height += height + 62
         x = MARGIN + column * step + 44
-        rate_panel(canvas, x, canvas.height, step - 66, height, name, groups, unit)
+        rate_panel(canvas, x, canvas.height, step - 66, height, name, groups)
         if not column:
             canvas.upright(MARGIN - 10, canvas.height + height / 2, "pages a " + per)
     canvas.height += height + 44
@@ -333,11 +332,13 @@ def draw_stages(canvas, results):
 
 def save(results, path):
     canvas = Canvas()
-    canvas.text(MARGIN, canvas.height, "hmm_migrate and mainline's migrate_vma, side by side", 22, weight="bold")
+    title = "hmm_migrate and mainline's migrate_vma, side by side"
+    canvas.text(MARGIN, canvas.height, title, 22, weight="bold")
     canvas.height += 22
     machine = results.machine
     words = [machine.get(key) for key in ("kernel", "cpu", "accelerator", "date")]
-    canvas.text(MARGIN, canvas.height, ", ".join(word for word in words if word)[:170], 12, colour="#555555")
+    below = ", ".join(word for word in words if word)[:170]
+    canvas.text(MARGIN, canvas.height, below, 12, colour="#555555")
     canvas.height += 24
     draw_rates(canvas, results)
     draw_overhead(canvas, results)

@@ -27,17 +27,15 @@ def print_table(results):
     print("%58s   %s" % ("mainline", "        hmm_migrate"))
     print(
         "%-16s %-9s %8s %5s %8s %8s %4s  %8s %8s %4s %7s  %s"
-        % ("case", "direction", "size", "pairs", "copy", "overhead", "±%", "copy", "overhead", "±%",
-           "ratio", "bar")
+        % ("case", "direction", "size", "pairs", *("copy", "overhead", "±%") * 2, "ratio", "bar")
     )
     for group in results.by_direction().values():
         for case in group:
             figures = []
             for engine in ENGINES:
                 overhead = case.overhead(engine)
-                figures.append(
-                    "%8.0f %8.0f %s" % (case.copy(engine).median, overhead.median, percent(overhead))
-                )
+                copy = case.copy(engine).median
+                figures.append("%8.0f %8.0f %s" % (copy, overhead.median, percent(overhead)))
             ratio = "-" if case.ratio is None else "%.2f" % case.ratio
             print(
                 "%-16s %-9s %8s %5d %s  %s %7s  %s"
@@ -46,13 +44,15 @@ def print_table(results):
             )
     print()
     unit = results.machine.get("unit", "ns")
-    print("Medians, in %s a page (4k-insn: instructions). ± is the interquartile range of the" % unit)
-    print("overhead, that is all but allocating and copying. The ratio is mainline's overhead in ours.")
+    print("Medians, in %s a page (4k-insn: instructions). ± is the interquartile range of" % unit)
+    print("the overhead, that is all but allocating and copying. The ratio is mainline's overhead")
+    print("in ours.")
 
 
 def print_bars(results):
     print()
-    print("%-16s %-9s %5s  %-22s %-22s" % ("case", "direction", "bar", "at the largest size", "lowest"))
+    heads = "case", "direction", "bar", "at the largest size", "lowest"
+    print("%-16s %-9s %5s  %-22s %-22s" % heads)
     for (name, direction), group in results.by_direction().items():
         bar = group[0].bar
         with_ratio = [case for case in group if case.ratio is not None]
@@ -60,12 +60,13 @@ def print_bars(results):
             continue
         lowest = min(with_ratio, key=lambda case: case.ratio)
         columns = [
-            "%6.2f at %s" % (case.ratio, size_name(case.bytes)) for case in (with_ratio[-1], lowest)
+            "%6.2f at %s" % (case.ratio, size_name(case.bytes))
+            for case in (with_ratio[-1], lowest)
         ]
         count = sum(case.ratio >= bar for case in with_ratio)
-        verdict = "met" if count == len(with_ratio) else "met at %d of %d sizes" % (count, len(with_ratio))
-        if not count:
-            verdict = "not met"
+        verdict = "met at %d of %d sizes" % (count, len(with_ratio))
+        if count in (0, len(with_ratio)):
+            verdict = "met" if count else "not met"
         print("%-16s %-9s %5.1f  %-22s %-22s %s" % (name, direction, bar, *columns, verdict))
 
 

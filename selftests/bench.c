@@ -54,9 +54,9 @@ static unsigned int pairs_for(size_t bytes)
 {
 	if (options.pairs)
 		return options.pairs;
-	if (options.instructions || bytes > 16 * MB)
+	if (options.instructions || bytes > 4 * MB)
 		return FEWEST_PAIRS;
-	return bytes > MB ? 20 : 40;
+	return bytes > 256 * KB ? 20 : 40;
 }
 
 static int compare(const void *a, const void *b)
