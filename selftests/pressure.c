@@ -5,6 +5,7 @@
  * it can do without them. Nobody waits for long, and nothing is lost.
  */
 #include <linux/mman.h>
+#include <stdlib.h>
 
 #include "mover_fixture.h"
 
@@ -114,8 +115,10 @@ TEST_F(mover, collapse)
 
 	fill(memory, PAGES, 1);
 	migrator_start(&migrator, &self->mover, memory, PAGES);
+	/* The collapse brings back what is away: now and then there is time. */
 	for (end = deadline(); now_ns() < end; ) {
 		madvise(memory, PAGES * PAGE, MADV_COLLAPSE);
+		sleep_ms(rand() % (20 * patience()));
 		ASSERT_TRUE(use(memory, &seed));
 	}
 	EXPECT_LT(0, migrator_stop(&migrator));
