@@ -39,6 +39,7 @@ static void note_discarded(struct past *past)
 	past->by_device = false;
 	past->lazy = false;
 	past->evicted = 0;
+	past->filled_first = 0;
 }
 
 static void note_write(struct past *past, const struct op *op)
@@ -62,6 +63,7 @@ static void note_cleared(struct past *past)
 	past->was_entry = 0;
 	past->rewritten = 0;
 	past->evicted = 0;
+	past->filled_first = 0;
 }
 
 static bool is_written(const struct view *view, size_t page)
@@ -139,12 +141,16 @@ static void note_filled(struct view *view, enum engine engine, int who,
 	struct past *past = &view->pasts[who][page];
 	look_t look = look_after(view, engine, who, page);
 	look_t without = look_after(view, NONE, who, page);
+	bool fills = who == op->who && op_takes_away(op) &&
+		     op_reaches(op, page);
 
-	if (presence(look) == presence(without))
+	if (presence(look) == presence(without)) {
+		if (fills)
+			past->filled_first |= past->filled & 1 << engine;
 		past->filled &= ~(1 << engine);
-	else if (who == op->who && op_takes_away(op) && op_reaches(op, page) &&
-		 is_hole(without) && is_away(look))
+	} else if (fills && is_hole(without) && is_away(look)) {
 		past->filled |= 1 << engine;
+	}
 }
 
 static void note_looks(struct view *view, int who, size_t page)

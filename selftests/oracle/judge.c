@@ -140,6 +140,9 @@ static bool soft_dirty_differs(struct trial *trial, int who, size_t page,
 		return false;
 	if (!past->written && may_be_large(trial, page))
 		return false;
+	/* What fills a hole is new then; what was there before is not. */
+	if (!past->written && past->filled_first & 1 << trial->engine)
+		return false;
 	/* What the device has written shows when the page is back. */
 	if (!fixed && past->by_device && (look & AT_PLACE) == AT_PRIVATE)
 		return false;

@@ -15,6 +15,7 @@ struct past {
 	unsigned char rewritten;	/* by fork, mprotect; and not written */
 	unsigned char evicted;		/* by frame number */
 	unsigned char filled;		/* a page where NONE has a hole */
+	unsigned char filled_first;	/* and NONE's hole is filled by now */
 };
 
 /* The runs side by side, at one operation. */
