@@ -75,9 +75,20 @@ static bool lost_in_eviction(const struct view *view,
 }
 
 /*
+ * A large folio that a page table maps is split by mainline before it moves, be
+ * it away or back (migrate_vma_split_folio()); ours stays whole.
+ */
+static bool split_by_mainline(const struct view *view,
+			      const struct difference *difference)
+{
+	return difference->field == ORDER && difference->other == MAINLINE &&
+	       past_of(view, difference)->split;
+}
+
+/*
  * After a final one mainline's memory is not what it should be, and the rest
  * of the sequence is not compared to it. A kernel with patches/fixes/ needs
- * none of them.
+ * none of them but SPLIT.
  */
 static const struct {
 	const char *name;
@@ -96,6 +107,7 @@ static const struct {
 	[SOFT_DIRTY_EVICTED] = {
 		"soft-dirty of the core, evicted", false, lost_in_eviction
 	},
+	[SPLIT] = { "split by mainline", false, split_by_mainline },
 };
 
 /* NR_EXCUSES: there is none. */
@@ -104,10 +116,9 @@ enum excuse excuse_for(const struct view *view,
 {
 	enum excuse excuse;
 
-	if (view->fixed)
-		return NR_EXCUSES;
 	for (excuse = 0; excuse < NR_EXCUSES; excuse++)
-		if (excuses[excuse].applies(view, difference))
+		if ((excuse == SPLIT || !view->fixed) &&
+		    excuses[excuse].applies(view, difference))
 			break;
 	return excuse;
 }

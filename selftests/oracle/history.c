@@ -153,10 +153,27 @@ static void note_filled(struct view *view, enum engine engine, int who,
 	}
 }
 
+/* It comes back in pieces, or is left in pieces, where ours is whole. */
+static void note_split(struct view *view, int who, size_t page)
+{
+	const struct op *op = current_op(view);
+	struct past *past = &view->pasts[who][page];
+	look_t before = look_before(view, MAINLINE, who, page);
+	look_t look = look_after(view, MAINLINE, who, page);
+	bool moves = op_takes_away(op) || op->what == OP_TO_SYSTEM;
+
+	if (is_large(look) || !is_large(look_after(view, OURS, who, page)))
+		past->split = false;
+	else if (is_away(before) || (moves && is_large(before)))
+		past->split = true;
+}
+
 static void note_looks(struct view *view, int who, size_t page)
 {
 	enum engine engine;
 
+	if (view->counts[MAINLINE])
+		note_split(view, who, page);
 	for (engine = 0; engine < NR_ENGINES; engine++) {
 		if (!view->counts[engine])
 			continue;

@@ -11,6 +11,7 @@ struct past {
 	bool by_device;		/* and all of these writes were the device's */
 	bool lazy;		/* freed lazily; only the device wrote since */
 	bool swapped;
+	bool split;		/* by mainline alone, to move it */
 	unsigned char was_entry;	/* a device's; a bit for each engine */
 	unsigned char rewritten;	/* by fork, mprotect; and not written */
 	unsigned char evicted;		/* by frame number */

@@ -175,6 +175,11 @@ bool is_away(look_t look)
 	return place == AT_PRIVATE || place == AT_COHERENT;
 }
 
+bool is_large(look_t look)
+{
+	return look & (IS_HEAD | IS_TAIL);
+}
+
 const char *look_name(look_t look)
 {
 	static const char * const places[] = {

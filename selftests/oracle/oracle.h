@@ -113,6 +113,7 @@ void look_at(pid_t pid, look_t *looks, size_t npages);
 look_t look_here(size_t page);
 bool is_hole(look_t look);
 bool is_away(look_t look);
+bool is_large(look_t look);
 const char *look_name(look_t look);
 
 /* access.c */
@@ -166,8 +167,8 @@ struct difference {
 };
 
 enum excuse {
-	W7, W9, SOFT_DIRTY_UNSEEN, SOFT_DIRTY_REWRITTEN, SOFT_DIRTY_EVICTED,
-	NR_EXCUSES
+	W7, W9, SOFT_DIRTY_UNSEEN, SOFT_DIRTY_REWRITTEN,
+	SOFT_DIRTY_EVICTED, SPLIT, NR_EXCUSES
 };
 
 struct tally {
