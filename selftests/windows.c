@@ -110,10 +110,10 @@ TEST_F(windows, holes)
  */
 TEST_F(windows, held)
 {
-	const long delay = 50 * 1000 * 1000;
+	const long delay = 200 * 1000 * 1000;
 	char *memory = pages_map(PAGES);
 	struct hmm_test_move move;
-	__u64 start;
+	long start, took;
 
 	fill(memory, PAGES, 1);
 	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE, 0);
@@ -121,9 +121,11 @@ TEST_F(windows, held)
 	start = now_ns();
 	ASSERT_EQ(0, own_call(self->fd, &move));
 	ASSERT_EQ(PAGES, move.result.migrated);
-	EXPECT_LT(TABLES * delay, now_ns() - start);
+	took = now_ns() - start;
+	EXPECT_LT(TABLES * delay, took);
 	EXPECT_LT(delay, stats("longest window"));
-	EXPECT_GT(3 * delay, stats("longest window"));
+	/* The other windows have had their own time. */
+	EXPECT_GT(took - (TABLES - 1) * delay, stats("longest window"));
 	EXPECT_LT(0, stats("longest page_table_lock"));
 	EXPECT_GT(delay, stats("longest page_table_lock"));
 }
@@ -228,7 +230,9 @@ TEST_F(windows, interrupts_for_a_child)
 	EXPECT_EQ(PAGES, own_to_device(self->fd, memory, PAGES));
 	after = flush_interrupts();
 	__atomic_store_n(state, STOP, __ATOMIC_RELEASE);
-	EXPECT_EQ(2 * TABLES, stats("tlb_flushes"));
+	/* A window that another processor's batch had a page of comes twice. */
+	EXPECT_LE(2 * TABLES, stats("tlb_flushes"));
+	EXPECT_GE(2 * TABLES + 2 * stats("lru_drains"), stats("tlb_flushes"));
 	EXPECT_GT(after, before);
 	EXPECT_LT(after - before, 8 * TABLES);
 	EXPECT_EQ(0, end_of(child));
