@@ -8,7 +8,10 @@
 #![forbid(unsafe_code)]
 
 use crate::mm::{
-    batch::Batch,
+    batch::{
+        Batch,
+        Contents, //
+    },
     call::{
         Call,
         Place, //
@@ -54,8 +57,8 @@ impl<'s> Collected<'s> {
 /// Collects a window; [`None`] where nothing of it can move, or it must be worked through again.
 pub(crate) fn collect(mut batch: Batch<'_>) -> Option<Collected<'_>> {
     match batch.place() {
-        Place::Vma(window) => collect_window(&mut batch, &window),
-        Place::Device { pages, .. } => collect_device_pages(&mut batch, pages),
+        Place::Vma(window) | Place::Run { window, .. } => collect_window(&mut batch, window),
+        Place::Device { pages, .. } => collect_device_pages(&mut batch, *pages),
     }
     if batch.call().will_retry() || !batch.has_offers() {
         return None;
@@ -63,7 +66,7 @@ pub(crate) fn collect(mut batch: Batch<'_>) -> Option<Collected<'_>> {
     Some(Collected(batch))
 }
 
-fn collect_window(batch: &mut Batch<'_>, window: &Window<'_>) {
+fn collect_window(batch: &mut Contents<'_>, window: &Window<'_>) {
     let _bracket = Bracket::open(window, batch.call().policy.owner());
 
     loop {
@@ -75,8 +78,8 @@ fn collect_window(batch: &mut Batch<'_>, window: &Window<'_>) {
                 }
             }
             Level::Table(pmd) => {
-                if let Some(table) = PteTable::lock(batch, pmd) {
-                    return collect_table(table);
+                if let Some(mut table) = PteTable::lock(batch, pmd) {
+                    return collect_table(&mut table);
                 }
             }
         }
@@ -84,7 +87,7 @@ fn collect_window(batch: &mut Batch<'_>, window: &Window<'_>) {
 }
 
 /// Offers what nothing is mapped in: as one hole where it may be filled with one folio.
-fn offer_holes(batch: &mut Batch<'_>, window: &Window<'_>) {
+fn offer_holes(batch: &mut Contents<'_>, window: &Window<'_>) {
     let call = batch.call();
 
     if !fills_holes(call, window) || call.is_again() {
@@ -119,6 +122,9 @@ fn take_huge_entry(mut lock: LockedPmd<'_, '_>) -> Option<Result<(), Reason>> {
 }
 
 fn take_huge_page(call: &Call, page: HugePage<'_, '_, '_>) -> Result<(), Reason> {
+    if !page.is_expected() {
+        return Err(Reason::Raced);
+    }
     call.policy.takes(page.folio())?;
     if large::must_split(call, page.folio(), page.is_whole()) {
         large::may_split(page.folio())?;
@@ -142,27 +148,28 @@ fn ask_for_split(call: &Call) -> Result<(), Reason> {
     Err(call.split_failure())
 }
 
-fn collect_table(mut table: PteTable<'_, '_>) {
-    let window = table.window();
-    let fills = fills_holes(table.call(), &window);
+fn collect_table(table: &mut PteTable<'_, '_>) {
+    let (call, pages) = (table.call(), table.window().pages());
+    let fills = fills_holes(call, &table.window());
     let mut index = 0;
 
-    while index < window.pages() && !table.call().will_retry() {
-        let (call, is_wanted) = (table.call(), table.is_wanted(index));
+    while index < pages {
+        let is_wanted = table.is_wanted(index);
         let entry = table.entry(index);
-        let pages = entry.pages();
-        let result = if is_wanted {
-            take_entry(call, entry, fills)
-        } else {
-            Ok(())
-        };
-        if let Err(reason) = result {
-            table.leave(index..index + pages, reason);
+        let next = index + entry.pages();
+        if is_wanted {
+            if let Err(reason) = take_entry(call, entry, fills) {
+                table.leave(index..next, reason);
+                if call.will_retry() {
+                    return;
+                }
+            }
         }
-        index += pages;
+        index = next;
     }
 }
 
+#[inline(always)]
 fn take_entry(call: &Call, entry: Entry<'_, '_, '_>, fills: bool) -> Result<(), Reason> {
     match entry {
         Entry::Other(reason) => Err(reason),
@@ -173,6 +180,9 @@ fn take_entry(call: &Call, entry: Entry<'_, '_, '_>, fills: bool) -> Result<(), 
             Ok(())
         }
         Entry::Page(page) => {
+            if !page.is_expected() {
+                return Err(Reason::Raced);
+            }
             call.policy.takes(page.folio())?;
             if large::must_split(call, page.folio(), page.is_whole()) {
                 large::may_split(page.folio())?;
@@ -184,11 +194,13 @@ fn take_entry(call: &Call, entry: Entry<'_, '_, '_>, fills: bool) -> Result<(), 
             if large::is_held(call, page.folio()) {
                 return Err(Reason::Pinned);
             }
-            let page = page.lock()?;
+            let page = page.lock(call)?;
             // KSM works under the folio lock: look again.
-            call.policy.takes(page.folio())?;
+            if page.folio().is_ksm() {
+                return Err(Reason::Kind);
+            }
             give_back_swap_slots(call, page.folio(), || page.free_swap())?;
-            page.freeze()
+            page.freeze(call)
         }
     }
 }
@@ -208,7 +220,7 @@ fn give_back_swap_slots(
     Err(Reason::Swapped)
 }
 
-fn collect_device_pages(batch: &mut Batch<'_>, pages: usize) {
+fn collect_device_pages(batch: &mut Contents<'_>, pages: usize) {
     let mut index = 0;
 
     while index < pages {
@@ -228,7 +240,7 @@ fn collect_device_pages(batch: &mut Batch<'_>, pages: usize) {
 /// about.
 ///
 /// It may be free, or freed and used again, until it is referenced.
-fn take_device_page(batch: &mut Batch<'_>, index: usize) -> (usize, Result<(), Reason>) {
+fn take_device_page(batch: &mut Contents<'_>, index: usize) -> (usize, Result<(), Reason>) {
     let word = batch.word(index);
     if !word.has(VALID) {
         // What stays in the second round has lost its number.
@@ -245,7 +257,7 @@ fn take_device_page(batch: &mut Batch<'_>, index: usize) -> (usize, Result<(), R
 }
 
 fn take_device_folio(
-    batch: &mut Batch<'_>,
+    batch: &mut Contents<'_>,
     index: usize,
     held: HeldFolio,
     whole: bool,

@@ -12,10 +12,7 @@ use crate::mm::{
         Batch,
         Which, //
     },
-    call::{
-        MigrateOps,
-        Place, //
-    },
+    call::MigrateOps,
     hole,
     slot::State,
     word::Reason, //
@@ -48,7 +45,7 @@ pub(crate) fn migrate(Copied(mut batch): Copied<'_>, wanted: bool) -> Migrated<'
         State::Given => slot.migrate(),
         _ => Ok(()),
     });
-    if let Place::Vma(window) = batch.place() {
+    if let Some(window) = batch.place().window() {
         hole::fill(&mut batch, &window);
     }
     Migrated(batch)

@@ -48,7 +48,10 @@ mod ops;
 mod unmap;
 
 use crate::mm::{
-    batch::Batch,
+    batch::{
+        Batch,
+        Contents, //
+    },
     call::{
         Call,
         MigrateOps,
@@ -57,6 +60,10 @@ use crate::mm::{
     },
     debugfs::Files,
     lru,
+    mapped::{
+        self,
+        Mapping, //
+    },
     scratch::Scratch,
     split,
     stats::{
@@ -75,6 +82,7 @@ use crate::mm::{
     },
     PAGE_SHIFT,
 };
+use core::ops::Range;
 use kernel::prelude::*;
 
 module! {
@@ -125,14 +133,15 @@ fn migrate_window<'a>(
     driver: &impl MigrateOps,
     scratch: &'a mut Scratch<'_>,
     offset: usize,
-    place: Place<'_>,
+    place: &Place<'_>,
 ) -> &'a [Outcome] {
     let pages = place.pages();
 
     stats::count(Counter::Windows, 1);
     call.begin_window();
     loop {
-        run_stages(driver, Batch::new(call, place, scratch.lend(offset, pages)));
+        let mut contents = Contents::new(call, place, scratch.lend(offset, pages));
+        run_stages(driver, Batch::new(&mut contents));
         match call.take_retry() {
             None => break,
             // To wait for the other processors costs milliseconds, too much for a fault, which is
@@ -140,8 +149,8 @@ fn migrate_window<'a>(
             Some(Retry::Drain) if call.fault.is_some() => lru::drain_local(),
             Some(Retry::Drain) => lru::drain_all(),
             Some(Retry::Split | Retry::Smaller) => {
-                let batch = Batch::new(call, place, scratch.lend(offset, pages));
-                timed(Stage::Split, || split::split(batch));
+                let mut contents = Contents::new(call, place, scratch.lend(offset, pages));
+                timed(Stage::Split, || split::split(Batch::new(&mut contents)));
             }
         }
     }
@@ -176,7 +185,7 @@ fn migrate_range(
             driver,
             scratch,
             offset,
-            Place::Vma(window),
+            &Place::Vma(window),
         ));
         at = window.end();
         if at == span.end() {
@@ -187,6 +196,26 @@ fn migrate_range(
             return Err(error);
         }
     }
+}
+
+/// Moves the first pages of a window of device memory as a part of the address space that maps
+/// them one after the other, and says how many that were.
+///
+/// [`None`] where they are mapped in no such way, or that address space is busy.
+fn migrate_run(
+    call: &Call,
+    driver: &impl MigrateOps,
+    scratch: &mut Scratch<'_>,
+    pages: Range<usize>,
+    note: &mut impl FnMut(&[Outcome]),
+) -> Option<usize> {
+    let first = pages.start;
+    let word = scratch.lend(first, 1).words.first()?.get();
+
+    Mapping::of_word(call, word)?.with_run(call, scratch, pages, |scratch, place| {
+        note(migrate_window(call, driver, scratch, first, place));
+        place.pages()
+    })
 }
 
 /// Moves what can be moved of a device's memory, wherever it is mapped.
@@ -206,6 +235,7 @@ fn migrate_device(
     stats::count(Counter::Calls, 1);
     let mut first = 0;
     loop {
+        scratch.begin(first);
         let mut pages = scratch.window_pages().min(total - first);
         if let Some(pfn) = first_pfn {
             // No large folio lies across the end of a window, so that all of them move whole.
@@ -216,14 +246,18 @@ fn migrate_device(
                 word.set(PfnWord::offer(pfn + first + index, 0));
             }
         }
-        note(migrate_window(
-            call,
-            driver,
-            scratch,
-            first,
-            Place::Device { first, pages },
-        ));
-        first += pages;
+        let end = first + pages;
+        while first < end {
+            first += match migrate_run(call, driver, scratch, first..end, &mut note) {
+                Some(pages) => pages,
+                None => {
+                    let pages = mapped::few(scratch.lend(first, end - first).words);
+                    let place = Place::Device { first, pages };
+                    note(migrate_window(call, driver, scratch, first, &place));
+                    pages
+                }
+            };
+        }
         if first == total {
             return;
         }

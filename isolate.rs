@@ -7,11 +7,11 @@
 #![forbid(unsafe_code)]
 
 use crate::mm::{
-    batch::{
-        Batch,
-        Which, //
+    batch::Batch,
+    lru::{
+        self,
+        Lists, //
     },
-    lru,
     slot::Slot, //
 };
 
@@ -31,26 +31,26 @@ impl<'s> Isolated<'s> {
 pub(crate) fn isolate(collected: Collected<'_>) -> Option<Isolated<'_>> {
     let mut batch = collected.into_batch();
     let call = batch.call();
-    let mut drained = false;
 
+    if batch.any_source(|source| !is_on_no_list(source)) {
+        lru::drain_local();
+    }
+    let mut lists = Lists::new();
     batch.each_source(|source| {
         if is_on_no_list(source) {
             return Ok(());
         }
-        if !drained {
-            lru::drain_local();
-            drained = true;
-        }
-        source.isolate().inspect_err(|_| {
+        source.isolate(&mut lists).inspect_err(|_| {
             // Another processor's batch may have it.
             call.ask_for_drain();
         })
     });
+    drop(lists);
     if call.will_retry() {
         return None;
     }
     // The driver is to see only what will move.
-    batch.settle(Which::Refused);
+    batch.settle_refused();
     batch.has_offers().then_some(Isolated(batch))
 }
 

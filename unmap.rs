@@ -8,10 +8,7 @@
 #![forbid(unsafe_code)]
 
 use crate::mm::{
-    batch::{
-        Batch,
-        Which, //
-    },
+    batch::Batch,
     call::Call,
     rmap,
     slot::Slot,
@@ -60,7 +57,7 @@ pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
         return None;
     }
     // The driver is to see only what will move.
-    batch.settle(Which::Refused);
+    batch.settle_refused();
     batch.has_offers().then_some(Unmapped(batch))
 }
 

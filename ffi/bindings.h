@@ -9,6 +9,7 @@
 #include <linux/cacheflush.h>
 #include <linux/cleanup.h>
 #include <linux/compiler_types.h>
+#include <linux/folio_batch.h>
 #include <linux/fs.h>
 #include <linux/hmm_migrate.h>
 #include <linux/huge_mm.h>
@@ -19,6 +20,7 @@
 #include <linux/memremap.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
+#include <linux/mm_inline.h>
 #include <linux/mmu_notifier.h>
 #include <linux/oom.h>
 #include <linux/page-flags.h>

@@ -150,6 +150,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
         scratch.clear_from(0);
         let window = range.around(at, scratch.window_pages());
         let offset = (window.start() - start) >> PAGE_SHIFT;
+        scratch.begin(offset);
         // SAFETY: The fault handler has locked and referenced the page, until we return.
         let fault = unsafe { Fault::new(vmf.page, at) };
         if fault.is_poisoned() {
@@ -160,8 +161,8 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
         }
         let call = Call::new(policy, Some(fault));
 
-        let outcomes =
-            crate::migrate_window(&call, &driver, &mut scratch, offset, Place::Vma(window));
+        let place = Place::Vma(window);
+        let outcomes = crate::migrate_window(&call, &driver, &mut scratch, offset, &place);
         tally.add(outcomes);
         let outcome = window.index(at).and_then(|index| outcomes.get(index));
         if let Some(errno) = call.fault_error() {
@@ -270,7 +271,7 @@ unsafe fn migrate_device(
         };
         let mut short = Short::new();
         let mut scratch = Scratch::new(&mut short, npages, words);
-        let call = Call::new(policy, None);
+        let call = Call::new(policy.device_alone(), None);
         crate::migrate_device(
             &call,
             &driver,

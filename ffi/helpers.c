@@ -342,6 +342,11 @@ __helper void hmm_raw_update_mmu_cache(struct vm_area_struct *vma,
 	update_mmu_cache(vma, addr, ptep);
 }
 
+__helper bool hmm_raw_pte_same(pte_t one, pte_t other)
+{
+	return pte_same(one, other);
+}
+
 __helper bool hmm_raw_pte_none(pte_t pte)
 {
 	return pte_none(pte);
@@ -687,6 +692,25 @@ __helper bool hmm_raw_folio_test_anon(struct folio *folio)
 	return folio_test_anon(folio);
 }
 
+__helper bool hmm_raw_folio_test_dirty(struct folio *folio)
+{
+	return folio_test_dirty(folio);
+}
+
+__helper int hmm_raw_folio_nid(struct folio *folio)
+{
+	return folio_nid(folio);
+}
+
+__helper unsigned long hmm_raw_folio_memcg_data(struct folio *folio)
+{
+#ifdef CONFIG_MEMCG
+	return READ_ONCE(folio->memcg_data);
+#else
+	return 0;
+#endif
+}
+
 __helper bool hmm_raw_folio_test_ksm(struct folio *folio)
 {
 	return folio_test_ksm(folio);
@@ -767,9 +791,35 @@ __helper void hmm_raw_folio_ref_sub(struct folio *folio, int nr)
 	folio_ref_sub(folio, nr);
 }
 
+__helper void hmm_raw_folio_ref_add(struct folio *folio, int nr)
+{
+	folio_ref_add(folio, nr);
+}
+
 __helper void hmm_raw_folio_put(struct folio *folio)
 {
 	folio_put(folio);
+}
+
+__helper void hmm_raw_folio_batch_init(struct folio_batch *batch)
+{
+	folio_batch_init(batch);
+}
+
+__helper unsigned int hmm_raw_folio_batch_add(struct folio_batch *batch,
+					      struct folio *folio)
+{
+	return folio_batch_add(batch, folio);
+}
+
+__helper unsigned int hmm_raw_folio_batch_count(const struct folio_batch *batch)
+{
+	return folio_batch_count(batch);
+}
+
+__helper void hmm_raw_folios_put(struct folio_batch *batch)
+{
+	folios_put(batch);
 }
 
 __helper void hmm_raw_folio_mark_dirty(struct folio *folio)
@@ -817,10 +867,15 @@ __helper void hmm_raw_deferred_split_folio(struct folio *folio)
 	deferred_split_folio(folio, false);
 }
 
-__helper int hmm_raw_folio_migrate_mapping(struct folio *dst,
-					   struct folio *src)
+__helper struct address_space *hmm_raw_folio_mapping(struct folio *folio)
 {
-	return folio_migrate_mapping(folio_mapping(src), dst, src, 0);
+	return folio_mapping(folio);
+}
+
+__helper int hmm_raw_folio_migrate_mapping(struct address_space *mapping,
+					   struct folio *dst, struct folio *src)
+{
+	return folio_migrate_mapping(mapping, dst, src, 0);
 }
 
 __helper void hmm_raw_folio_migrate_flags(struct folio *dst, struct folio *src)
@@ -842,6 +897,22 @@ __helper void hmm_raw_folio_remove_rmap_ptes(struct folio *folio,
 					     struct vm_area_struct *vma)
 {
 	folio_remove_rmap_ptes(folio, page, nr_pages, vma);
+}
+
+/* As __folio_remove_rmap() and __folio_add_rmap() for a small folio. */
+__helper bool hmm_raw_folio_dec_mapcount(struct folio *folio)
+{
+	return atomic_add_negative(-1, &folio->_mapcount);
+}
+
+__helper bool hmm_raw_folio_inc_mapcount(struct folio *folio)
+{
+	return atomic_inc_and_test(&folio->_mapcount);
+}
+
+__helper void hmm_raw_count_anon_mapped(struct folio *folio, int change)
+{
+	lruvec_stat_mod_folio(folio, NR_ANON_MAPPED, change);
 }
 
 __helper void hmm_raw_folio_add_anon_rmap_pmd(struct folio *folio,
@@ -887,6 +958,23 @@ __helper void hmm_raw_folio_add_new_anon_rmap(struct folio *folio,
 	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
 }
 
+__helper void hmm_raw_rmap_walk(struct folio *folio,
+				bool (*one)(struct folio *folio,
+					    struct vm_area_struct *vma,
+					    unsigned long addr, void *arg),
+				void *arg)
+{
+	rmap_walk(folio, &(struct rmap_walk_control) {
+		.rmap_one = one,
+		.arg = arg,
+	});
+}
+
+__helper struct mm_struct *hmm_raw_vma_mm(struct vm_area_struct *vma)
+{
+	return vma->vm_mm;
+}
+
 __helper void hmm_raw_try_to_migrate(struct folio *folio)
 {
 	try_to_migrate(folio, TTU_BATCH_FLUSH);
@@ -920,9 +1008,80 @@ __helper void hmm_raw_put_anon_vma(struct anon_vma *anon_vma)
 
 /* The LRU. */
 
-__helper bool hmm_raw_folio_isolate_lru(struct folio *folio)
+__helper bool hmm_raw_folio_test_clear_lru(struct folio *folio)
 {
-	return folio_isolate_lru(folio);
+	return folio_test_clear_lru(folio);
+}
+
+__helper void hmm_raw_folio_set_lru(struct folio *folio)
+{
+	folio_set_lru(folio);
+}
+
+__helper bool hmm_raw_folio_test_mlocked(struct folio *folio)
+{
+	return folio_test_mlocked(folio);
+}
+
+__helper bool hmm_raw_folio_test_unevictable(struct folio *folio)
+{
+	return folio_test_unevictable(folio);
+}
+
+__helper enum zone_type hmm_raw_folio_zonenum(struct folio *folio)
+{
+	return folio_zonenum(folio);
+}
+
+__helper enum lru_list hmm_raw_folio_lru_list(struct folio *folio)
+{
+	return folio_lru_list(folio);
+}
+
+__helper struct lruvec *hmm_raw_folio_lruvec_lock_irq(struct folio *folio)
+{
+	return folio_lruvec_lock_irq(folio);
+}
+
+__helper bool hmm_raw_folio_matches_lruvec(struct folio *folio,
+					   struct lruvec *lruvec)
+{
+	return folio_matches_lruvec(folio, lruvec);
+}
+
+/* As lruvec_del_folio() and lruvec_add_folio() in their parts. */
+__helper bool hmm_raw_lru_gen_del_folio(struct lruvec *lruvec,
+					struct folio *folio)
+{
+	return lru_gen_del_folio(lruvec, folio, false);
+}
+
+__helper bool hmm_raw_lru_gen_add_folio(struct lruvec *lruvec,
+					struct folio *folio)
+{
+	return lru_gen_add_folio(lruvec, folio, false);
+}
+
+__helper void hmm_raw_lru_list_del(struct folio *folio)
+{
+	list_del(&folio->lru);
+}
+
+__helper void hmm_raw_lru_list_add(struct lruvec *lruvec, struct folio *folio,
+				   enum lru_list lru)
+{
+	list_add(&folio->lru, &lruvec->lists[lru]);
+}
+
+__helper void hmm_raw_update_lru_size(struct lruvec *lruvec, enum lru_list lru,
+				      enum zone_type zone, long nr_pages)
+{
+	update_lru_size(lruvec, lru, zone, nr_pages);
+}
+
+__helper void hmm_raw_lruvec_unlock_irq(struct lruvec *lruvec)
+{
+	lruvec_unlock_irq(lruvec);
 }
 
 __helper void hmm_raw_folio_add_lru(struct folio *folio)

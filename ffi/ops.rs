@@ -13,6 +13,7 @@ use crate::mm::{
     raw,
     scratch::Words,
     word::{
+        self,
         Outcome,
         PfnWord,
         Reason, //
@@ -55,10 +56,10 @@ impl COps {
         }
         let (vma, start, end) = match place {
             Place::Vma(window) => (window.range().vma(), window.start(), window.end()),
-            Place::Device { first, pages } => (
+            Place::Run { first, .. } | Place::Device { first, .. } => (
                 core::ptr::null_mut(),
                 first << PAGE_SHIFT,
-                (first + pages) << PAGE_SHIFT,
+                (first + place.pages()) << PAGE_SHIFT,
             ),
         };
         // SAFETY: By the type invariants the callbacks may be called so; `PfnWord` has the layout of
@@ -134,12 +135,12 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts the pages of a window.
     pub(crate) fn add(&mut self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
+        for (outcome, count) in word::runs(outcomes) {
             match outcome {
-                Outcome::Moved => self.migrated += 1,
+                Outcome::Moved => self.migrated += count,
                 Outcome::Left(reason) => {
-                    if let Some(count) = self.left.get_mut(*reason as usize) {
-                        *count += 1;
+                    if let Some(left) = self.left.get_mut(reason as usize) {
+                        *left += count;
                     }
                 }
             }

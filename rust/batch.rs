@@ -10,6 +10,7 @@ use super::{
     },
     destination::{
         self,
+        Frames,
         Verdict, //
     },
     folio::Folio,
@@ -31,7 +32,11 @@ use super::{
 };
 use core::{
     cell::Cell,
-    mem::MaybeUninit, //
+    mem::MaybeUninit,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
 };
 
 /// The errno with which a driver asks for the pages of a large source by themselves.
@@ -86,21 +91,22 @@ impl Slots<'_> {
     }
 }
 
-/// A window's sources, from the first migration entry to the last reference.
-///
-/// Dropping it restores what has not migrated and completes what has: commit and rollback are one
-/// routine, [`Batch::settle`]. It never holds a lock that forbids sleeping.
-pub(crate) struct Batch<'s> {
+/// What a batch works with, in the frame of whoever makes the batch.
+pub(crate) struct Contents<'s> {
     call: &'s Call,
-    place: Place<'s>,
+    place: &'s Place<'s>,
     slots: Slots<'s>,
     outcomes: &'s mut [Outcome],
     words: &'s [Cell<PfnWord>],
+    frames: Frames,
+    /// Sources that have been refused since refused ones were settled.
+    refused: usize,
 }
 
-impl<'s> Batch<'s> {
-    /// A batch without slots.
-    pub(crate) fn new(call: &'s Call, place: Place<'s>, lent: Lent<'s>) -> Self {
+impl<'s> Contents<'s> {
+    /// No slots yet.
+    #[inline(always)]
+    pub(crate) fn new(call: &'s Call, place: &'s Place<'s>, lent: Lent<'s>) -> Self {
         if !call.is_again() {
             lent.outcomes.fill(Outcome::Left(Reason::Nothing));
         }
@@ -114,6 +120,8 @@ impl<'s> Batch<'s> {
             },
             outcomes: lent.outcomes,
             words: lent.words,
+            frames: Frames::NONE,
+            refused: 0,
         }
     }
 
@@ -123,13 +131,19 @@ impl<'s> Batch<'s> {
     }
 
     /// Where the window is.
-    pub(crate) fn place(&self) -> Place<'s> {
+    pub(crate) fn place(&self) -> &'s Place<'s> {
         self.place
     }
 
     /// How many slots there are.
     pub(crate) fn len(&self) -> usize {
         self.slots.len
+    }
+
+    /// Ends the time of all slots, which hold nothing any more.
+    pub(super) fn forget_slots(&mut self) {
+        // INVARIANT: None is needed.
+        self.slots.len = 0;
     }
 
     /// A slot by its number.
@@ -162,7 +176,7 @@ impl<'s> Batch<'s> {
                 let addrs = window.addr(index)..window.addr(index + (1 << order));
                 self.call.is_fault_in(addrs)
             }
-            Place::Device { .. } => false,
+            Place::Run { .. } | Place::Device { .. } => false,
         };
         self.push(Slot::hole(index, order, if fault { FAULT } else { 0 }));
     }
@@ -183,8 +197,10 @@ impl<'s> Batch<'s> {
     }
 
     fn note(&mut self, pages: core::ops::Range<usize>, outcome: Outcome) {
-        if let Some(outcomes) = self.outcomes.get_mut(pages) {
-            outcomes.fill(outcome);
+        match self.outcomes.get_mut(pages) {
+            Some([one]) => *one = outcome,
+            Some(outcomes) => outcomes.fill(outcome),
+            None => {}
         }
     }
 
@@ -211,6 +227,12 @@ impl<'s> Batch<'s> {
             .any(|slot| which.has(slot) && slot.is_own())
     }
 
+    /// Whether anything is true of a source.
+    pub(crate) fn any_source(&self, test: impl Fn(&Slot) -> bool) -> bool {
+        let mut slots = self.slots.as_slice().iter();
+        slots.any(|slot| slot.state() == State::Taken && test(slot))
+    }
+
     /// Does a step for each source; one that fails is marked as refused, with the reason.
     pub(crate) fn each_source(&mut self, mut step: impl FnMut(&mut Slot) -> Result<(), Reason>) {
         for slot in self.slots.as_mut_slice() {
@@ -219,6 +241,7 @@ impl<'s> Batch<'s> {
             }
             if let Err(reason) = step(slot) {
                 slot.refuse();
+                self.refused += 1;
                 if let Some(outcomes) = self.outcomes.get_mut(slot.pages()) {
                     outcomes.fill(Outcome::Left(reason));
                 }
@@ -241,17 +264,31 @@ impl<'s> Batch<'s> {
         slot.is_some_and(|slot| which.has(slot))
     }
 
+    /// Settles what has been refused since this was called last.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub(crate) fn settle_refused(&mut self) {
+        if core::mem::take(&mut self.refused) > 0 {
+            self.settle(Which::Refused);
+        }
+    }
+
     /// Offers the slots to the driver, and takes its answers over.
     pub(crate) fn ask(&mut self, driver: &impl MigrateOps) {
-        self.words
-            .iter()
-            .for_each(|word| word.set(PfnWord::NOTHING));
+        let mut next = 0;
+
+        // Slots have been collected in order.
         for slot in self.slots.as_slice() {
             if let (true, Some(word)) = (slot.is_offered(), self.words.get(slot.index())) {
+                self.clear_words(next..slot.index());
                 word.set(slot.offer());
+                next = slot.index() + 1;
             }
         }
-        driver.alloc_and_copy(&self.place, self.words);
+        self.clear_words(next..self.words.len());
+        driver.alloc_and_copy(self.place, self.words);
     }
 
     /// Reads the driver's answers, once, and checks each as `commit` comes to it.
@@ -268,6 +305,7 @@ impl<'s> Batch<'s> {
         }
     }
 
+    #[inline(always)]
     fn take_answer(
         &mut self,
         number: usize,
@@ -385,10 +423,15 @@ impl<'s> Batch<'s> {
     }
 
     /// Checks a destination, which is to be of an order, and takes it over as far as it is one.
+    #[inline(always)]
     fn accept(&mut self, number: usize, word: PfnWord, order: u32) -> Result<(), Reason> {
         let slot = self.slots.as_slice().get(number);
         let src = slot.and_then(Slot::src).map(|src| src.pfn());
-        let verdict = destination::check(word, src, order, &self.call.policy, |dst| self.has(dst));
+        let mut frames = core::mem::replace(&mut self.frames, Frames::NONE);
+        let verdict = destination::check(word, src, order, &self.call.policy, &mut frames, |dst| {
+            self.has(dst)
+        });
+        self.frames = frames;
         let slot = self.slot_mut(number).ok_or(Reason::BadDestination)?;
         let (dst, result) = match verdict {
             Verdict::Good(dst) => (dst, Ok(())),
@@ -432,14 +475,23 @@ impl<'s> Batch<'s> {
         slot.map_or(Err(Reason::Raced), |slot| slot.try_charge(window))
     }
 
-    /// Charges the page for a hole to the process.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Slot::charge`].
-    pub(crate) fn charge(&mut self, number: usize, window: &Window<'_>) -> Result<(), Reason> {
-        self.slot_mut(number)
-            .map_or(Err(Reason::Raced), |slot| slot.charge(window))
+    /// Does a step for each hole that has a page to fill it; one that fails stays a hole, with the
+    /// reason.
+    pub(crate) fn each_given_hole(
+        &mut self,
+        mut step: impl FnMut(&mut Slot) -> Result<(), Reason>,
+    ) {
+        for slot in self.slots.as_mut_slice() {
+            if slot.state() != State::GivenHole {
+                continue;
+            }
+            if let Err(reason) = step(slot) {
+                slot.set_failed();
+                if let Some(outcomes) = self.outcomes.get_mut(slot.pages()) {
+                    outcomes.fill(Outcome::Left(reason));
+                }
+            }
+        }
     }
 
     /// The number of the next slot in a state.
@@ -450,30 +502,43 @@ impl<'s> Batch<'s> {
 
     /// Writes what became of each offer for the driver, and tells it.
     pub(crate) fn tell(&mut self, driver: &impl MigrateOps) {
-        self.words
-            .iter()
-            .for_each(|word| word.set(PfnWord::NOTHING));
+        let mut next = 0;
+
         for number in 0..self.len() {
-            let slot = match self.slots.as_slice().get(number) {
-                Some(slot) if slot.state() != State::Settled => slot,
-                _ => continue,
+            let Some(slot) = self.slots.as_slice().get(number) else {
+                break;
             };
-            let (pages, index) = (slot.pages(), slot.index());
             let moved = matches!(slot.state(), State::Migrated | State::Filled);
+            let (first, pages) = (slot.index(), slot.pages());
+            let dst = slot.result();
             if moved {
                 stats::count_moved(slot.src(), slot.dst(), pages.len());
             }
-            let outcome = self.outcomes.get(index).copied().map(PfnWord::outcome);
-            let result = slot.result().or(outcome);
-            if let (Some(result), Some(word)) = (result, self.words.get(index)) {
-                word.set(result);
+            if first < next {
+                // Parts of what could not move as one come last.
+                self.clear_words(next..self.words.len());
+                next = self.words.len();
+            } else {
+                self.clear_words(next..first);
+                next = if moved { pages.end } else { first + 1 };
             }
             if moved {
                 self.note(pages, Outcome::Moved);
             }
+            let outcome = self.outcomes.get(first).copied().map(PfnWord::outcome);
+            if let (Some(result), Some(word)) = (dst.or(outcome), self.words.get(first)) {
+                word.set(result);
+            }
         }
-        driver.finalize_and_map(&self.place, self.words);
+        self.clear_words(next..self.words.len());
+        driver.finalize_and_map(self.place, self.words);
         self.name_again();
+    }
+
+    /// Says nothing in these words.
+    fn clear_words(&self, words: core::ops::Range<usize>) {
+        let words = self.words.get(words).unwrap_or_default();
+        words.iter().for_each(|word| word.set(PfnWord::NOTHING));
     }
 
     /// Writes the frame numbers of what is taken up again, which only its slots have by now.
@@ -494,8 +559,39 @@ impl<'s> Batch<'s> {
     }
 }
 
+/// A window's sources, from the first migration entry to the last reference.
+///
+/// Dropping it restores what has not migrated and completes what has: commit and rollback are one
+/// routine, [`Contents::settle`]. It never holds a lock that forbids sleeping.
+///
+/// It is moved from stage to stage, and no larger than a pointer.
+pub(crate) struct Batch<'s>(&'s mut Contents<'s>);
+
+impl<'s> Batch<'s> {
+    /// A batch of these contents.
+    pub(crate) fn new(contents: &'s mut Contents<'s>) -> Self {
+        Self(contents)
+    }
+}
+
+impl<'s> Deref for Batch<'s> {
+    type Target = Contents<'s>;
+
+    fn deref(&self) -> &Contents<'s> {
+        self.0
+    }
+}
+
+impl<'s> DerefMut for Batch<'s> {
+    fn deref_mut(&mut self) -> &mut Contents<'s> {
+        self.0
+    }
+}
+
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        self.settle(Which::All);
+        if self.len() > 0 {
+            self.settle(Which::All);
+        }
     }
 }

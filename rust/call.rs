@@ -52,6 +52,14 @@ impl Policy {
         Ok(Self { owner, flags })
     }
 
+    /// The same, for the memory of a device alone.
+    pub(crate) fn device_alone(self) -> Self {
+        Self {
+            flags: self.flags & !raw::hmm_migrate_flags_HMM_MIGRATE_FROM_SYSTEM,
+            ..self
+        }
+    }
+
     fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
     }
@@ -85,6 +93,7 @@ impl Policy {
     /// (`get_next_rmap_item()`), so that the reverse mapping would not find that entry again.
     ///
     /// The folio is mapped in a page table whose lock is held, or it is locked.
+    #[inline(always)]
     pub(crate) fn takes(&self, folio: Folio<'_>) -> Result<(), Reason> {
         if folio.is_zone_device() {
             if !folio.is_device_private() && !folio.is_device_coherent() {
@@ -286,6 +295,16 @@ impl Call {
 pub(crate) enum Place<'a> {
     /// In a process's address space, whose mmap lock is held.
     Vma(Window<'a>),
+    /// The same, where the pages asked for are those of a device that are mapped there, one after
+    /// the other.
+    Run {
+        /// Where they are mapped.
+        window: Window<'a>,
+        /// The number of the window's first page within the call.
+        first: usize,
+        /// The frame number of that page.
+        pfn: usize,
+    },
     /// In a device's memory; pages are found, and mapped again, through the reverse mapping.
     Device {
         /// The number of the window's first page within the call.
@@ -295,11 +314,27 @@ pub(crate) enum Place<'a> {
     },
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The part of an address space, where it is one.
+    pub(crate) fn window(&self) -> Option<Window<'a>> {
+        match self {
+            Place::Vma(window) | Place::Run { window, .. } => Some(*window),
+            Place::Device { .. } => None,
+        }
+    }
+
+    /// Whether the page frame `pfn`, mapped at the page with this number, is one that is asked for.
+    pub(crate) fn expects(&self, index: usize, pfn: usize) -> bool {
+        match self {
+            Place::Run { pfn: first, .. } => pfn == first + index,
+            Place::Vma(_) | Place::Device { .. } => true,
+        }
+    }
+
     /// How many pages the window has.
     pub(crate) fn pages(&self) -> usize {
         match self {
-            Place::Vma(window) => window.pages(),
+            Place::Vma(window) | Place::Run { window, .. } => window.pages(),
             Place::Device { pages, .. } => *pages,
         }
     }

@@ -28,6 +28,32 @@ pub(crate) enum Verdict {
     Ignore,
 }
 
+/// The page frames of which it is known that they exist.
+///
+/// The kernel knows that for a block of them at once, and to ask it takes longer than anything else
+/// that is checked.
+pub(crate) struct Frames {
+    block: usize,
+}
+
+impl Frames {
+    /// None is known.
+    pub(crate) const NONE: Self = Self { block: usize::MAX };
+
+    /// Whether there is a `struct page` for a page frame.
+    fn has(&mut self, pfn: usize) -> bool {
+        let block = pfn >> bindings::PFN_SUBSECTION_SHIFT;
+        if block != self.block {
+            // SAFETY: A function of the number alone.
+            if !unsafe { raw::pfn_valid(pfn) } {
+                return false;
+            }
+            self.block = block;
+        }
+        true
+    }
+}
+
 /// Whether a driver's word says that it has nothing as large for a source of an order.
 ///
 /// The core cannot split large device-coherent folios, so none is made: they are as good as smaller
@@ -50,11 +76,13 @@ fn is_coherent(word: PfnWord) -> bool {
 /// Checks one destination, for a hole, or for the source with the frame number `src`, of an order.
 ///
 /// `taken` tells whether a fresh folio is another slot's already.
+#[inline(always)]
 pub(crate) fn check(
     word: PfnWord,
     src: Option<usize>,
     order: u32,
     policy: &Policy,
+    frames: &mut Frames,
     taken: impl Fn(Folio<'_>) -> bool,
 ) -> Verdict {
     let pfn = word.pfn();
@@ -62,8 +90,7 @@ pub(crate) fn check(
     if !word.has(VALID) || word.is_malformed() {
         return refuse(word, "it is not VALID");
     }
-    // SAFETY: A function of the number alone.
-    if !unsafe { raw::pfn_valid(pfn) } {
+    if !frames.has(pfn) {
         return refuse(word, "there is no such page");
     }
     if src == Some(pfn) {
@@ -117,11 +144,13 @@ pub(crate) fn check(
     Verdict::GiveBack(folio.as_nonnull())
 }
 
+#[cold]
 fn refuse(word: PfnWord, rule: &str) -> Verdict {
     warn(word.pfn(), rule);
     Verdict::Ignore
 }
 
+#[cold]
 fn warn(pfn: usize, rule: &str) {
     // SAFETY: Callable in any context.
     if unsafe { raw::hmm_migrate_may_warn() } {

@@ -15,6 +15,7 @@ use super::{
 };
 use core::{
     marker::PhantomData,
+    mem::MaybeUninit,
     ptr::NonNull, //
 };
 use kernel::{
@@ -106,6 +107,18 @@ impl<'a> Folio<'a> {
     look! {
         /// Whether it is on the LRU.
         is_on_lru -> bool = folio_test_lru
+    }
+    look! {
+        /// Whether its content is not on disk.
+        is_dirty -> bool = folio_test_dirty
+    }
+    look! {
+        /// Whether it is locked against paging, or was when its flags were last looked at.
+        is_mlocked -> bool = folio_test_mlocked
+    }
+    look! {
+        /// Whether it is marked as one that reclaim is to pass over.
+        is_unevictable -> bool = folio_test_unevictable
     }
     look! {
         /// Whether it has a swap slot.
@@ -206,6 +219,14 @@ impl<'a> Folio<'a> {
         typed || (!self.is_zone_device() && unsafe { raw::page_reserved(page) })
     }
 
+    /// What its statistics are counted for: its memcg, or what stands for it, and its node.
+    pub(super) fn statistics(self) -> (usize, i32) {
+        // SAFETY: By the type invariants the folio is valid.
+        let memcg = unsafe { raw::folio_memcg_data(self.as_ptr()) };
+        // SAFETY: As above.
+        (memcg, unsafe { raw::folio_nid(self.as_ptr()) })
+    }
+
     /// Takes the lock if nobody has it.
     ///
     /// It is never waited for: the caller may hold other folio locks.
@@ -230,6 +251,12 @@ impl<'a> Folio<'a> {
     pub(super) fn get(self) {
         // SAFETY: By the type invariants there is a reference already.
         unsafe { raw::folio_get(self.as_ptr()) };
+    }
+
+    /// Takes so many more references, as [`Self::get`] does.
+    pub(super) fn get_some(self, references: usize) {
+        // SAFETY: By the type invariants there is a reference already.
+        unsafe { raw::folio_ref_add(self.as_ptr(), references as i32) };
     }
 
     /// Puts a reference.
@@ -360,6 +387,55 @@ impl Drop for HeldFolio {
     fn drop(&mut self) {
         // SAFETY: By the type invariants the reference is ours to give up.
         unsafe { self.folio().put() };
+    }
+}
+
+/// References that are put many at once, which frees folios more cheaply than one by one.
+///
+/// # Invariants
+///
+/// `batch` is initialised but for the pointers from its count on, and a reference of each of the
+/// others is owned by this value.
+pub(super) struct Puts<'a> {
+    batch: &'a mut MaybeUninit<bindings::folio_batch>,
+}
+
+impl<'a> Puts<'a> {
+    /// None yet.
+    pub(super) fn new(batch: &'a mut MaybeUninit<bindings::folio_batch>) -> Self {
+        // SAFETY: It writes all but the pointers.
+        unsafe { raw::folio_batch_init(batch.as_mut_ptr()) };
+        // INVARIANT: There is none.
+        Self { batch }
+    }
+
+    /// Puts a reference, soon, or at the latest when this is dropped.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the reference, and gives it up; the folio may be gone afterwards.
+    pub(super) unsafe fn put(&mut self, folio: Folio<'_>) {
+        // INVARIANT: The caller's reference.
+        // SAFETY: By the type invariants there is a count; a full batch is flushed at once.
+        let room = unsafe { raw::folio_batch_add(self.batch.as_mut_ptr(), folio.as_ptr()) };
+        if room == 0 {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        // SAFETY: By the type invariants the references are ours to give up; the batch is empty
+        // afterwards.
+        unsafe { raw::folios_put(self.batch.as_mut_ptr()) };
+    }
+}
+
+impl Drop for Puts<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants there is a count.
+        if unsafe { raw::folio_batch_count(self.batch.as_ptr()) } > 0 {
+            self.flush();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Filling holes with the driver's pages.
 
 use super::{
-    batch::Batch,
+    batch::Contents,
     huge::{
         self,
         HugeEntry,
@@ -28,7 +28,7 @@ use super::{
 use kernel::prelude::*;
 
 /// Maps the driver's pages where there were holes, under one page-table lock.
-pub(crate) fn fill(batch: &mut Batch<'_>, window: &Window<'_>) {
+pub(crate) fn fill(batch: &mut Contents<'_>, window: &Window<'_>) {
     let Some(number) = batch.find(0, State::GivenHole) else {
         return;
     };
@@ -44,7 +44,7 @@ pub(crate) fn fill(batch: &mut Batch<'_>, window: &Window<'_>) {
 }
 
 /// Maps a folio that is as large as the window in its one entry.
-fn fill_entry(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+fn fill_entry(batch: &mut Contents<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
     batch.try_charge(number, window)?;
     let pmd = make_entry(window).map_err(no_level)?;
     let spare = SpareTable::new(*window).map_err(no_level)?;
@@ -60,15 +60,15 @@ fn fill_entry(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Resu
 }
 
 /// Maps smaller folios in a page table, where the holes are still there.
-fn fill_table(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+fn fill_table(batch: &mut Contents<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
     batch.try_charge(number, window)?;
     make_table(window).map_err(no_level)?;
     charge_holes(batch, window)?;
     loop {
         match look_up(window) {
             Level::Table(pmd) => {
-                let table = PteTable::lock(batch, pmd).ok_or(Reason::Raced)?;
-                fill_under(table);
+                let mut table = PteTable::lock(batch, pmd).ok_or(Reason::Raced)?;
+                fill_under(&mut table);
                 return Ok(());
             }
             // The huge zero page was offered, but the driver had nothing as large.
@@ -78,7 +78,7 @@ fn fill_table(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Resu
     }
 }
 
-fn is_zero_page(batch: &mut Batch<'_>, pmd: PmdSlot<'_>) -> bool {
+fn is_zero_page(batch: &mut Contents<'_>, pmd: PmdSlot<'_>) -> bool {
     LockedPmd::lock(batch, pmd).is_some_and(|mut lock| matches!(lock.entry(), HugeEntry::ZeroPage))
 }
 
@@ -90,44 +90,28 @@ fn no_level(error: Error) -> Reason {
 }
 
 /// Does what else of the filling may sleep.
-fn charge_holes(batch: &mut Batch<'_>, window: &Window<'_>) -> Result<(), Reason> {
+fn charge_holes(batch: &mut Contents<'_>, window: &Window<'_>) -> Result<(), Reason> {
     rmap::prepare(window).map_err(|_| Reason::NoMemory)?;
-
-    let mut from = 0;
-    while let Some(number) = batch.find(from, State::GivenHole) {
-        if let Err(reason) = batch.charge(number, window) {
-            batch.fail(number, reason);
-        }
-        from = number + 1;
-    }
+    batch.each_given_hole(|slot| slot.charge(window));
     Ok(())
 }
 
-fn fail_holes(batch: &mut Batch<'_>, reason: Reason) {
-    while let Some(number) = batch.find(0, State::GivenHole) {
-        batch.fail(number, reason);
-    }
+fn fail_holes(batch: &mut Contents<'_>, reason: Reason) {
+    batch.each_given_hole(|_| Err(reason));
 }
 
-fn fill_under(mut table: PteTable<'_, '_>) {
+fn fill_under(table: &mut PteTable<'_, '_>) {
     let stable = table.window().range().is_stable();
 
     // Where the zero page is mapped, every processor must have forgotten it before one of them
     // can write to the new page.
-    let mut from = 0;
-    while let Some(number) = table.find(from, State::GivenHole) {
-        if !stable || !table.clear_hole(number) {
-            table.fail(number, Reason::Raced);
+    table.each_given_hole(|entries, slot| {
+        if stable && entries.clear_hole(slot) {
+            Ok(())
+        } else {
+            Err(Reason::Raced)
         }
-        from = number + 1;
-    }
+    });
     table.flush();
-
-    from = 0;
-    while let Some(number) = table.find(from, State::GivenHole) {
-        if !table.fill_slot(number) {
-            table.fail(number, Reason::Raced);
-        }
-        from = number + 1;
-    }
+    table.each_given_hole(|entries, slot| entries.fill(slot));
 }

@@ -8,17 +8,15 @@
 
 use super::{
     batch::{
-        Batch,
+        Contents,
         Which, //
     },
-    call::{
-        Call,
-        Place, //
-    },
+    call::Call,
     folio::Folio,
     lru,
     migration_entry::{
         self,
+        Frozen,
         Leaf, //
     },
     page_table::PmdSlot,
@@ -53,7 +51,7 @@ pub(crate) const ORDER: u32 = super::scratch::WINDOW.ilog2();
 ///
 /// `pmd` is the entry that the window is under, and `ptl` its lock, which is held.
 pub(crate) struct LockedPmd<'b, 's> {
-    batch: &'b mut Batch<'s>,
+    batch: &'b mut Contents<'s>,
     window: Window<'s>,
     pmd: *mut bindings::pmd_t,
     ptl: *mut bindings::spinlock_t,
@@ -74,11 +72,8 @@ pub(crate) enum HugeEntry<'t, 'b, 's> {
 
 impl<'b, 's> LockedPmd<'b, 's> {
     /// Locks the entry of a batch's window; [`None`] where it is another window's.
-    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
-        let window = match batch.place() {
-            Place::Vma(window) if window.is_same(&pmd.window()) => window,
-            _ => return None,
-        };
+    pub(crate) fn lock(batch: &'b mut Contents<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
+        let window = (batch.place().window()).filter(|window| window.is_same(&pmd.window()))?;
         stats::count(stats::Counter::PageTableLocks, 1);
         // SAFETY: The mm is valid, and its mmap lock keeps the table that `pmd` is in.
         let ptl = unsafe { raw::pmd_lock(window.range().mm(), pmd.as_ptr()) };
@@ -154,11 +149,6 @@ impl<'b, 's> LockedPmd<'b, 's> {
         })
     }
 
-    /// Whether the slot with this number is one of `which`.
-    pub(super) fn is_one_of(&self, number: usize, which: Which) -> bool {
-        self.batch.is_one_of(number, which)
-    }
-
     /// Whether a page table has taken the entry's place.
     pub(super) fn is_table(&self) -> bool {
         let value = self.value();
@@ -168,11 +158,19 @@ impl<'b, 's> LockedPmd<'b, 's> {
         present && !unsafe { raw::pmd_leaf(value) }
     }
 
-    /// Maps what a slot is to map, if its migration entry is still there.
+    /// Maps what the slots of `which` are to map, if their migration entry is still there.
     ///
     /// Whoever holds only the mmap lock for reading may have taken it away, or may have put
     /// something else in its place, and that stands.
-    pub(super) fn remap_slot(&mut self, number: usize) {
+    pub(super) fn remap(&mut self, which: Which) {
+        for number in 0..self.batch.len() {
+            if self.batch.is_one_of(number, which) {
+                self.remap_slot(number);
+            }
+        }
+    }
+
+    fn remap_slot(&mut self, number: usize) {
         let (vma, addr) = (self.window.range().vma(), self.window.start());
         let old = self.value();
         let slot = self.batch.slot_mut(number).filter(|slot| slot.is_own());
@@ -187,13 +185,13 @@ impl<'b, 's> LockedPmd<'b, 's> {
         // SAFETY: The slot holds the lock and a reference of its target until it is put, which
         // cannot be before this lock, which borrows the batch, is given back.
         let target = unsafe { Folio::from_raw(target.as_nonnull()) };
-        if migration_entry::stands_for_pmd(old) != Some(Leaf::Migration(src_pfn)) {
+        let Some(frozen) = Frozen::of_frame_pmd(old, src_pfn) else {
             return;
-        }
-        // SAFETY: `old` is a migration entry of this area, which is locked; the target is as large
-        // as the source.
-        let pmd = unsafe { migration_entry::thaw_pmd(old, target, vma) };
-        let exclusive = migration_entry::is_exclusive_pmd(old);
+        };
+        // SAFETY: The migration entry is in this area, and is locked; the target is as large as the
+        // source.
+        let pmd = unsafe { migration_entry::thaw_pmd(frozen, target, vma) };
+        let exclusive = frozen.is_exclusive();
         // The mapping's own reference: ours is kept until the folio is unlocked.
         target.get();
         let (folio, page) = (target.as_ptr(), target.page(0));
@@ -305,6 +303,16 @@ impl<'t, 'b, 's> HugePage<'t, 'b, 's> {
         unsafe { Folio::from_raw(self.folio) }
     }
 
+    /// Whether the page is one that the call asks for.
+    pub(crate) fn is_expected(&self) -> bool {
+        self.lock.batch.place().expects(0, self.first_pfn())
+    }
+
+    /// The frame number of the page at the begin of the window.
+    pub(crate) fn first_pfn(&self) -> usize {
+        self.folio().pfn() + self.lock.window.offset()
+    }
+
     /// Whether the window has all of the folio.
     pub(crate) fn is_whole(&self) -> bool {
         self.lock.window.is_whole() && self.folio().order() == ORDER
@@ -395,9 +403,20 @@ impl LockedHuge<'_, '_, '_> {
         if lock.call().is_fault_in(window.start()..window.end()) {
             flags |= FAULT;
         }
+        // SAFETY: By the type invariants the folio is valid.
+        let folio = unsafe { Folio::from_raw(folio) };
         // SAFETY: The lock, and the reference taken above, go to the slot, or are the fault
         // handler's.
-        let slot = unsafe { Slot::source(folio, 0, flags, held::OWN_ENTRY, self.borrowed) };
+        let slot = unsafe {
+            Slot::source(
+                folio,
+                folio.pages(),
+                0,
+                flags,
+                held::OWN_ENTRY,
+                self.borrowed,
+            )
+        };
         // The lock is the slot's now.
         ManuallyDrop::new(self).page.lock.batch.push(slot);
         Ok(())

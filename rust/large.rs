@@ -39,8 +39,11 @@ impl Large {
 ///
 /// Files have folios of two pages, but nobody else does: there are no destinations for them.
 pub(crate) fn must_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
+    if !folio.is_large() {
+        return false;
+    }
     let unfit = !whole || folio.order() == 1 || folio.has_poison();
-    folio.is_large() && (unfit || !call.policy.large() || call.is_again())
+    unfit || !call.policy.large() || call.is_again()
 }
 
 /// Whether somebody holds a large folio beside those who map it, so that it can be neither moved
@@ -48,8 +51,11 @@ pub(crate) fn must_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
 ///
 /// No batch of a processor's holds large folios: it is worth to look before anything is unmapped.
 pub(crate) fn is_held(call: &Call, folio: Folio<'_>) -> bool {
+    if !folio.is_large() {
+        return false;
+    }
     let explained = folio.expected_ref_count() + i32::from(call.is_borrowed(folio));
-    folio.is_large() && folio.ref_count() > explained
+    folio.ref_count() > explained
 }
 
 /// Whether the core can split a large folio.

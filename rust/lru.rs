@@ -7,6 +7,13 @@ use super::{
     raw,
     stats, //
 };
+use kernel::{
+    bindings,
+    types::NotThreadSafe, //
+};
+
+/// Folios that change lists in one lock hold, as many as reclaim takes.
+const BATCH: usize = bindings::SWAP_CLUSTER_MAX as usize;
 
 /// Empties this processor's batches.
 ///
@@ -35,23 +42,139 @@ pub(crate) fn drain_mlock() {
     unsafe { raw::mlock_drain_local() };
 }
 
-/// Takes a folio off its list, with a reference of the caller's; false if it is on none.
-pub(super) fn isolate(folio: Folio<'_>) -> bool {
-    // SAFETY: A `Folio` is alive, and the caller's reference keeps it so.
-    if !unsafe { raw::folio_isolate_lru(folio.as_ptr()) } {
-        return false;
-    }
-    // SAFETY: Isolation took a reference of its own, which the caller's makes needless.
-    unsafe { folio.put() };
-    true
+/// The lock of the lists that folios are taken off, or put on, one after the other.
+///
+/// Neighbours are mostly on one list of one node and one memcg: its lock is kept from one folio to
+/// the next, but not for longer than reclaim keeps it, and its length is changed once for all of
+/// them.
+///
+/// # Invariants
+///
+/// `lruvec` is NULL, or its lock is held, with interrupts off and in an RCU read-side section. The
+/// list `lru` of the zone `zone` is longer by `change` pages than its length says.
+pub(crate) struct Lists {
+    lruvec: *mut bindings::lruvec,
+    lru: bindings::lru_list,
+    zone: bindings::zone_type,
+    change: isize,
+    folios: usize,
+    _not_send: NotThreadSafe,
 }
 
-/// Puts a folio on its list.
-///
-/// # Safety
-///
-/// It is on none.
-pub(super) unsafe fn add(folio: Folio<'_>) {
-    // SAFETY: A `Folio` is alive, and on no list; the list takes a reference of its own.
-    unsafe { raw::folio_add_lru(folio.as_ptr()) };
+impl Lists {
+    /// No lock is held yet.
+    pub(crate) fn new() -> Self {
+        // INVARIANT: NULL, and nothing has changed.
+        Self {
+            lruvec: core::ptr::null_mut(),
+            lru: 0,
+            zone: 0,
+            change: 0,
+            folios: 0,
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// Takes a folio off its list; false if it is on none.
+    ///
+    /// The caller has its lock and a reference. Nothing may sleep from here on until the lists are
+    /// dropped.
+    pub(super) fn isolate(&mut self, folio: Folio<'_>) -> bool {
+        let ptr = folio.as_ptr();
+        // SAFETY: A `Folio` is alive. Whoever clears the flag owns the folio's place on the list.
+        if !unsafe { raw::folio_test_clear_lru(ptr) } {
+            return false;
+        }
+        self.lock(folio);
+        // SAFETY: The lock of the folio's list is held.
+        let lru = unsafe { raw::folio_lru_list(ptr) };
+        // SAFETY: As above, and its place there is ours.
+        if !unsafe { raw::lru_gen_del_folio(self.lruvec, ptr) } {
+            if lru != bindings::lru_list_LRU_UNEVICTABLE {
+                // SAFETY: As above.
+                unsafe { raw::lru_list_del(ptr) };
+            }
+            self.resize(folio, lru, -(folio.pages() as isize));
+        }
+        true
+    }
+
+    /// Puts a folio on the list where it belongs.
+    ///
+    /// # Safety
+    ///
+    /// It is on none, and the caller has its lock and a reference.
+    pub(super) unsafe fn add(&mut self, folio: Folio<'_>) {
+        let ptr = folio.as_ptr();
+        if !folio.is_anon() || folio.is_mlocked() || folio.is_unevictable() {
+            self.unlock();
+            // SAFETY: A `Folio` is alive, and on no list; the list takes a reference of its own.
+            unsafe { raw::folio_add_lru(ptr) };
+            return;
+        }
+        self.lock(folio);
+        // SAFETY: A `Folio` is alive.
+        let lru = unsafe { raw::folio_lru_list(ptr) };
+        // SAFETY: The lock of the folio's list is held, and the folio is on none.
+        if !unsafe { raw::lru_gen_add_folio(self.lruvec, ptr) } {
+            self.resize(folio, lru, folio.pages() as isize);
+            // SAFETY: As above.
+            unsafe { raw::lru_list_add(self.lruvec, ptr, lru) };
+        }
+        // SAFETY: It is on its list now.
+        unsafe { raw::folio_set_lru(ptr) };
+    }
+
+    fn lock(&mut self, folio: Folio<'_>) {
+        if self.folios == BATCH || !self.has_list_of(folio) {
+            self.unlock();
+        }
+        if self.lruvec.is_null() {
+            // SAFETY: The folio is locked, so that its memcg stays.
+            self.lruvec = unsafe { raw::folio_lruvec_lock_irq(folio.as_ptr()) };
+        }
+        self.folios += 1;
+    }
+
+    fn has_list_of(&self, folio: Folio<'_>) -> bool {
+        // SAFETY: By the type invariants the lock of `lruvec` is held, or it is NULL.
+        self.lruvec.is_null() || unsafe { raw::folio_matches_lruvec(folio.as_ptr(), self.lruvec) }
+    }
+
+    fn resize(&mut self, folio: Folio<'_>, lru: bindings::lru_list, change: isize) {
+        // SAFETY: A `Folio` is alive.
+        let zone = unsafe { raw::folio_zonenum(folio.as_ptr()) };
+        if (lru, zone) != (self.lru, self.zone) {
+            self.tell_size();
+            (self.lru, self.zone) = (lru, zone);
+        }
+        // INVARIANT: So many more on that list.
+        self.change += change;
+    }
+
+    fn tell_size(&mut self) {
+        if self.change != 0 {
+            // SAFETY: By the type invariants the lock is held, and the list has changed so much.
+            unsafe { raw::update_lru_size(self.lruvec, self.lru, self.zone, self.change) };
+            self.change = 0;
+        }
+    }
+
+    fn unlock(&mut self) {
+        if self.lruvec.is_null() {
+            return;
+        }
+        self.tell_size();
+        // SAFETY: By the type invariants the lock is held.
+        unsafe { raw::lruvec_unlock_irq(self.lruvec) };
+        // INVARIANT: NULL.
+        self.lruvec = core::ptr::null_mut();
+        self.folios = 0;
+    }
+}
+
+impl Drop for Lists {
+    fn drop(&mut self) {
+        self.unlock();
+    }
 }

@@ -29,6 +29,12 @@ macro_rules! test {
     };
 }
 
+/// Whether two entries are the same, to the last bit.
+pub(crate) fn is_same(one: pte_t, other: pte_t) -> bool {
+    // SAFETY: A function of the values alone.
+    unsafe { raw::pte_same(one, other) }
+}
+
 test! {
     /// Whether the entry is empty.
     pte_none
@@ -64,6 +70,14 @@ test! {
 test! {
     /// As [`pte_uffd`], for an entry that is not present.
     pte_swp_uffd
+}
+
+/// Whether a present entry maps the zero page.
+pub(crate) fn is_zero_page(pte: pte_t) -> bool {
+    // SAFETY: A function of the value, which is present.
+    let pfn = unsafe { raw::pte_pfn(pte) };
+    // SAFETY: A function of the number alone.
+    unsafe { raw::is_zero_pfn(pfn) }
 }
 
 /// What an entry that is not empty, and not present, stands for.
@@ -152,7 +166,7 @@ fn decode(entry: softleaf_t) -> Leaf {
 }
 
 /// Whether an entry that maps a page, or stands for a device page, may be written through.
-pub(crate) fn is_writable(pte: pte_t) -> bool {
+fn is_writable(pte: pte_t) -> bool {
     if pte_present(pte) {
         return pte_write(pte);
     }
@@ -160,43 +174,6 @@ pub(crate) fn is_writable(pte: pte_t) -> bool {
     let entry = unsafe { raw::softleaf_from_pte(pte) };
     // SAFETY: A function of the value alone.
     unsafe { raw::softleaf_is_device_private_write(entry) }
-}
-
-/// The migration entry that takes the place of `old`, which maps the page `pfn` or stands for it.
-///
-/// `exclusive` says that the anonymous page was this process's alone.
-pub(crate) fn freeze(old: pte_t, pfn: usize, exclusive: bool) -> pte_t {
-    let present = pte_present(old);
-
-    let mut entry = if is_writable(old) {
-        // SAFETY: A function of the number alone.
-        unsafe { raw::make_writable_migration_entry(pfn) }
-    } else if exclusive {
-        // SAFETY: As above.
-        unsafe { raw::make_readable_exclusive_migration_entry(pfn) }
-    } else {
-        // SAFETY: As above.
-        unsafe { raw::make_readable_migration_entry(pfn) }
-    };
-    if present && pte_young(old) {
-        // SAFETY: `entry` is a migration entry.
-        entry = unsafe { raw::make_migration_entry_young(entry) };
-    }
-    if present && pte_dirty(old) {
-        // SAFETY: `entry` is a migration entry.
-        entry = unsafe { raw::make_migration_entry_dirty(entry) };
-    }
-
-    let (soft_dirty, uffd) = if present {
-        (pte_soft_dirty(old), pte_uffd(old))
-    } else {
-        // The device may have written: the entry cannot tell.
-        let soft_dirty = is_writable(old) || pte_swp_soft_dirty(old);
-        (soft_dirty, pte_swp_uffd(old))
-    };
-    // SAFETY: A function of the value alone.
-    let pte = unsafe { raw::softleaf_to_pte(entry) };
-    mark_swapped(pte, soft_dirty, uffd)
 }
 
 /// Marks an entry that is not present.
@@ -212,38 +189,132 @@ fn mark_swapped(mut pte: pte_t, soft_dirty: bool, uffd: bool) -> pte_t {
     pte
 }
 
-/// Whether a migration entry is for an anonymous page that is this process's alone.
-pub(crate) fn is_exclusive(pte: pte_t) -> bool {
-    // SAFETY: A function of the value, which the callers know to be a migration entry.
-    !Frozen::new(unsafe { raw::softleaf_from_pte(pte) }).shared
-}
-
-/// As [`is_exclusive`], for an entry one level up.
-pub(crate) fn is_exclusive_pmd(pmd: pmd_t) -> bool {
-    // SAFETY: A function of the value, which the callers know to be a migration entry.
-    !Frozen::new(unsafe { raw::softleaf_from_pmd(pmd) }).shared
-}
-
 /// What a migration entry says beside its page.
-struct Frozen {
-    writable: bool,
-    shared: bool,
-    young: bool,
-    dirty: bool,
-}
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Frozen(u8);
 
 impl Frozen {
-    fn new(entry: softleaf_t) -> Self {
-        Self {
-            // SAFETY: A function of the value alone.
-            writable: unsafe { raw::softleaf_is_migration_write(entry) },
-            // SAFETY: As above.
-            shared: unsafe { raw::softleaf_is_migration_read(entry) },
-            // SAFETY: As above.
-            young: unsafe { raw::softleaf_is_migration_young(entry) },
-            // SAFETY: As above.
-            dirty: unsafe { raw::softleaf_is_migration_dirty(entry) },
+    const WRITABLE: u8 = 1 << 0;
+    /// Others may have the anonymous page, too.
+    const SHARED: u8 = 1 << 1;
+    const YOUNG: u8 = 1 << 2;
+    const DIRTY: u8 = 1 << 3;
+    const SOFT_DIRTY: u8 = 1 << 4;
+    const UFFD: u8 = 1 << 5;
+
+    /// It says nothing.
+    pub(super) const NOTHING: Self = Self(0);
+
+    fn with(self, bit: u8, is_set: bool) -> Self {
+        Self(if is_set { self.0 | bit } else { self.0 })
+    }
+
+    fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+
+    /// What is to be said for an entry that maps a page, or stands for one of device memory.
+    ///
+    /// `exclusive` says that the anonymous page was this process's alone.
+    #[inline(always)]
+    pub(crate) fn of_mapping(old: pte_t, exclusive: bool) -> Self {
+        let writable = is_writable(old);
+        let frozen = Self::NOTHING
+            .with(Self::WRITABLE, writable)
+            .with(Self::SHARED, !writable && !exclusive);
+        if !pte_present(old) {
+            return frozen
+                // The device may have written: the entry cannot tell.
+                .with(Self::SOFT_DIRTY, writable || pte_swp_soft_dirty(old))
+                .with(Self::UFFD, pte_swp_uffd(old));
         }
+        frozen
+            .with(Self::YOUNG, pte_young(old))
+            .with(Self::DIRTY, pte_dirty(old))
+            .with(Self::SOFT_DIRTY, pte_soft_dirty(old))
+            .with(Self::UFFD, pte_uffd(old))
+    }
+
+    /// The migration entry that says it for the page `pfn`.
+    #[inline(always)]
+    pub(crate) fn entry(self, pfn: usize) -> pte_t {
+        let mut entry = if self.is_writable() {
+            // SAFETY: A function of the number alone.
+            unsafe { raw::make_writable_migration_entry(pfn) }
+        } else if self.is_exclusive() {
+            // SAFETY: As above.
+            unsafe { raw::make_readable_exclusive_migration_entry(pfn) }
+        } else {
+            // SAFETY: As above.
+            unsafe { raw::make_readable_migration_entry(pfn) }
+        };
+        if self.has(Self::YOUNG) {
+            // SAFETY: `entry` is a migration entry.
+            entry = unsafe { raw::make_migration_entry_young(entry) };
+        }
+        if self.has(Self::DIRTY) {
+            // SAFETY: `entry` is a migration entry.
+            entry = unsafe { raw::make_migration_entry_dirty(entry) };
+        }
+        // SAFETY: A function of the value alone.
+        let pte = unsafe { raw::softleaf_to_pte(entry) };
+        mark_swapped(pte, self.has(Self::SOFT_DIRTY), self.has(Self::UFFD))
+    }
+
+    /// What an entry says if it is the migration entry for a page frame.
+    pub(crate) fn of_frame(pte: pte_t, pfn: usize) -> Option<Self> {
+        if stands_for(pte) != Some(Leaf::Migration(pfn)) {
+            return None;
+        }
+        // SAFETY: A function of the value, which is not present.
+        let entry = unsafe { raw::softleaf_from_pte(pte) };
+        Some(Self::of_leaf(
+            entry,
+            pte_swp_soft_dirty(pte),
+            pte_swp_uffd(pte),
+        ))
+    }
+
+    /// As [`Self::of_frame`], for an entry one level up.
+    pub(crate) fn of_frame_pmd(pmd: pmd_t, pfn: usize) -> Option<Self> {
+        if stands_for_pmd(pmd) != Some(Leaf::Migration(pfn)) {
+            return None;
+        }
+        // SAFETY: A function of the value, which is not present.
+        let entry = unsafe { raw::softleaf_from_pmd(pmd) };
+        // SAFETY: As above.
+        let soft_dirty = unsafe { raw::pmd_swp_soft_dirty(pmd) };
+        // SAFETY: As above.
+        let uffd = unsafe { raw::pmd_swp_uffd(pmd) };
+        Some(Self::of_leaf(entry, soft_dirty, uffd))
+    }
+
+    fn of_leaf(entry: softleaf_t, soft_dirty: bool, uffd: bool) -> Self {
+        // SAFETY: A function of the value alone.
+        let writable = unsafe { raw::softleaf_is_migration_write(entry) };
+        // SAFETY: As above.
+        let shared = unsafe { raw::softleaf_is_migration_read(entry) };
+        // SAFETY: As above.
+        let young = unsafe { raw::softleaf_is_migration_young(entry) };
+        // SAFETY: As above.
+        let dirty = unsafe { raw::softleaf_is_migration_dirty(entry) };
+        Self::NOTHING
+            .with(Self::WRITABLE, writable)
+            .with(Self::SHARED, shared)
+            .with(Self::YOUNG, young)
+            .with(Self::DIRTY, dirty)
+            .with(Self::SOFT_DIRTY, soft_dirty)
+            .with(Self::UFFD, uffd)
+    }
+
+    /// Whether it is for an anonymous page that is this process's alone.
+    pub(crate) fn is_exclusive(self) -> bool {
+        !self.has(Self::SHARED)
+    }
+
+    /// Whether the page may be written through the entry that comes in its place.
+    pub(crate) fn is_writable(self) -> bool {
+        self.has(Self::WRITABLE)
     }
 }
 
@@ -258,38 +329,36 @@ fn device_private(pfn: usize, writable: bool) -> softleaf_t {
     }
 }
 
-/// The entry that takes the place of the migration entry `old`, and maps page `number` of `target`.
+/// The entry that takes the place of a migration entry, and maps page `number` of `target`.
 ///
 /// It is made of what the page table says now, which userfaultfd may have changed meanwhile.
 ///
 /// # Safety
 ///
-/// `old` is a migration entry of the area `vma`, whose page-table lock is held; `target` has such
-/// a page.
+/// The migration entry is in the area `vma`, whose page-table lock is held; `target` has such a
+/// page.
+#[inline(always)]
 pub(crate) unsafe fn thaw(
-    old: pte_t,
+    frozen: Frozen,
     target: Folio<'_>,
     number: usize,
     vma: *mut vm_area_struct,
 ) -> pte_t {
-    // SAFETY: A function of the value, which the caller promises to be a migration entry.
-    let frozen = Frozen::new(unsafe { raw::softleaf_from_pte(old) });
-    let soft_dirty = pte_swp_soft_dirty(old);
-    let uffd = pte_swp_uffd(old);
+    let (soft_dirty, uffd) = (frozen.has(Frozen::SOFT_DIRTY), frozen.has(Frozen::UFFD));
 
     if target.is_device_private() {
-        let leaf = device_private(target.pfn() + number, frozen.writable);
+        let leaf = device_private(target.pfn() + number, frozen.is_writable());
         // SAFETY: A function of the value alone.
         let pte = unsafe { raw::softleaf_to_pte(leaf) };
         return mark_swapped(pte, soft_dirty, uffd);
     }
     // SAFETY: The caller promises a valid area.
     let mut pte = unsafe { raw::mk_pte(target.page(number), vma) };
-    if !frozen.young {
+    if !frozen.has(Frozen::YOUNG) {
         // SAFETY: A function of the value alone.
         pte = unsafe { raw::pte_mkold(pte) };
     }
-    if frozen.dirty {
+    if frozen.has(Frozen::DIRTY) {
         // SAFETY: As above.
         pte = unsafe { raw::pte_mkdirty(pte) };
     }
@@ -301,7 +370,7 @@ pub(crate) unsafe fn thaw(
         // SAFETY: As above.
         unsafe { raw::pte_clear_soft_dirty(pte) }
     };
-    if frozen.writable {
+    if frozen.is_writable() {
         // SAFETY: The caller promises a valid area.
         pte = unsafe { raw::pte_mkwrite(pte, vma) };
     } else if uffd {
@@ -321,27 +390,26 @@ pub(crate) unsafe fn thaw(
 /// # Safety
 ///
 /// As for [`thaw`]; `target` is as large as what one such entry maps.
-pub(crate) unsafe fn thaw_pmd(old: pmd_t, target: Folio<'_>, vma: *mut vm_area_struct) -> pmd_t {
-    // SAFETY: A function of the value, which the caller promises to be a migration entry.
-    let frozen = Frozen::new(unsafe { raw::softleaf_from_pmd(old) });
-    // SAFETY: As above.
-    let soft_dirty = unsafe { raw::pmd_swp_soft_dirty(old) };
-    // SAFETY: As above.
-    let uffd = unsafe { raw::pmd_swp_uffd(old) };
+pub(crate) unsafe fn thaw_pmd(
+    frozen: Frozen,
+    target: Folio<'_>,
+    vma: *mut vm_area_struct,
+) -> pmd_t {
+    let (soft_dirty, uffd) = (frozen.has(Frozen::SOFT_DIRTY), frozen.has(Frozen::UFFD));
 
     if target.is_device_private() {
-        let leaf = device_private(target.pfn(), frozen.writable);
+        let leaf = device_private(target.pfn(), frozen.is_writable());
         // SAFETY: A function of the value alone.
         let pmd = unsafe { raw::softleaf_to_pmd(leaf) };
         return mark_swapped_pmd(pmd, soft_dirty, uffd);
     }
     // SAFETY: The caller promises a valid area.
     let mut pmd = unsafe { raw::folio_mk_pmd(target.as_ptr(), vma) };
-    if !frozen.young {
+    if !frozen.has(Frozen::YOUNG) {
         // SAFETY: A function of the value alone.
         pmd = unsafe { raw::pmd_mkold(pmd) };
     }
-    if frozen.dirty {
+    if frozen.has(Frozen::DIRTY) {
         // SAFETY: As above.
         pmd = unsafe { raw::pmd_mkdirty(pmd) };
     }
@@ -353,7 +421,7 @@ pub(crate) unsafe fn thaw_pmd(old: pmd_t, target: Folio<'_>, vma: *mut vm_area_s
         // SAFETY: As above.
         unsafe { raw::pmd_clear_soft_dirty(pmd) }
     };
-    if frozen.writable {
+    if frozen.is_writable() {
         // SAFETY: The caller promises a valid area.
         pmd = unsafe { raw::pmd_mkwrite(pmd, vma) };
     } else if uffd {

@@ -7,16 +7,14 @@
 //! nothing can sleep under the lock.
 
 use super::{
-    batch::{
-        Batch,
-        Which, //
-    },
+    batch::Contents,
     call::{
         Call,
         Place, //
     },
     lru,
     raw,
+    rmap::Mappings,
     slot::{
         Slot,
         State, //
@@ -26,7 +24,10 @@ use super::{
     word::Reason,
     PAGE_SIZE, //
 };
-use core::ptr::NonNull;
+use core::{
+    ops::RangeInclusive,
+    ptr::NonNull, //
+};
 use kernel::{
     bindings,
     prelude::*, //
@@ -175,29 +176,106 @@ pub(crate) fn make_table(window: &Window<'_>) -> Result {
     }
 }
 
+/// The entries of a window, whose page table is locked.
+///
+/// # Invariants
+///
+/// * `base` is the entry of the window's first page, and those of all its `pages` follow. The
+///   lock of their table is held while anybody has a reference to this value.
+/// * Every present entry that was cleared lies between the addresses in `to_flush`.
+pub(super) struct Entries<'s> {
+    window: Window<'s>,
+    pages: usize,
+    base: NonNull<bindings::pte_t>,
+    to_flush: RangeInclusive<usize>,
+    mappings: Mappings,
+    /// Pages that the process has now and had not before.
+    more: usize,
+}
+
+/// Nothing to flush; every address makes it that address.
+const NO_FLUSH: RangeInclusive<usize> = usize::MAX..=0;
+
+impl<'s> Entries<'s> {
+    /// The window.
+    pub(super) fn window(&self) -> &Window<'s> {
+        &self.window
+    }
+
+    /// The entry, and the address, of the page with this number within the window.
+    pub(super) fn at(&self, index: usize) -> Option<(*mut bindings::pte_t, usize)> {
+        if index >= self.pages {
+            return None;
+        }
+        // SAFETY: By the type invariants the window's entries follow `base`.
+        let ptep = unsafe { self.base.as_ptr().add(index) };
+        Some((ptep, self.window.addr(index)))
+    }
+
+    /// The value of the entry of the page with this number within the window.
+    pub(super) fn get(&self, index: usize) -> Option<bindings::pte_t> {
+        let (ptep, _) = self.at(index)?;
+        // SAFETY: By the type invariants the lock of the table is held.
+        Some(unsafe { raw::ptep_get(ptep) })
+    }
+
+    /// Counts a mapping, or one less, in the statistics.
+    pub(super) fn mappings(&mut self) -> &mut Mappings {
+        &mut self.mappings
+    }
+
+    /// Notes that the present entry at `addr` has been cleared.
+    pub(super) fn owe_flush(&mut self, addr: usize) {
+        let (first, last) = (*self.to_flush.start(), *self.to_flush.end());
+        self.to_flush = first.min(addr)..=last.max(addr);
+    }
+
+    /// Flushes what is owed.
+    ///
+    /// # Context
+    ///
+    /// Under the page-table lock, in lazy MMU mode.
+    pub(super) fn flush(&mut self) {
+        if self.to_flush.is_empty() {
+            return;
+        }
+        let (first, last) = core::mem::replace(&mut self.to_flush, NO_FLUSH).into_inner();
+        stats::count(stats::Counter::TlbFlushes, 1);
+        // SAFETY: The area is valid; the range is inside it.
+        unsafe { raw::flush_tlb_range(self.window.range().vma(), first, last + PAGE_SIZE) };
+    }
+
+    /// Counts pages that the process has now and had not before.
+    pub(super) fn account_anon(&mut self, pages: usize) {
+        self.more += pages;
+    }
+
+    /// Brings all statistics up to date.
+    fn tell(&mut self) {
+        self.mappings.tell();
+        if self.more > 0 {
+            // SAFETY: The mm is valid.
+            unsafe { raw::add_anon_pages(self.window.range().mm(), self.more as isize) };
+        }
+    }
+}
+
 /// The page table of a window, locked.
 ///
 /// # Invariants
 ///
-/// * `base` is the entry of the window's first page, and the entries of all its pages follow; `ptl`
-///   is the lock of their table, and is held.
-/// * Every present entry that was cleared is inside `to_flush`.
+/// `ptl` is the lock of the entries' table, and is held.
 pub(crate) struct PteTable<'b, 's> {
-    batch: &'b mut Batch<'s>,
-    window: Window<'s>,
-    base: NonNull<bindings::pte_t>,
+    batch: &'b mut Contents<'s>,
+    entries: Entries<'s>,
     ptl: *mut bindings::spinlock_t,
-    to_flush: Option<(usize, usize)>,
     _timer: stats::Timer,
 }
 
 impl<'b, 's> PteTable<'b, 's> {
     /// Locks the page table of a batch's window; [`None`] where it has gone.
-    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
-        let window = match batch.place() {
-            Place::Vma(window) if window.is_same(&pmd.window()) => window,
-            _ => return None,
-        };
+    pub(crate) fn lock(batch: &'b mut Contents<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
+        let window = (batch.place().window()).filter(|window| window.is_same(&pmd.window()))?;
         let mut ptl = core::ptr::null_mut();
 
         // SAFETY: The mm is valid, and the mmap lock keeps the table that `pmd` is in. The
@@ -210,19 +288,41 @@ impl<'b, 's> PteTable<'b, 's> {
         // SAFETY: Under the page-table lock, and left before it is given back.
         unsafe { raw::lazy_mmu_mode_enable() };
         // INVARIANT: One page table maps the window; nothing has been cleared.
+        let entries = Entries {
+            window,
+            pages: window.pages(),
+            base,
+            to_flush: NO_FLUSH,
+            mappings: Mappings::new(window.range()),
+            more: 0,
+        };
+        // INVARIANT: Just taken.
         Some(Self {
             batch,
-            window,
-            base,
+            entries,
             ptl,
-            to_flush: None,
             _timer: stats::Timer::start(stats::Wait::PageTableLock),
         })
     }
 
+    /// The entries.
+    pub(super) fn entries(&mut self) -> &mut Entries<'s> {
+        &mut self.entries
+    }
+
+    /// The batch and the entries, to be used together.
+    pub(super) fn parts(&mut self) -> (&mut Contents<'s>, &mut Entries<'s>) {
+        (self.batch, &mut self.entries)
+    }
+
     /// The window.
     pub(crate) fn window(&self) -> Window<'s> {
-        self.window
+        self.entries.window
+    }
+
+    /// Where the window is.
+    pub(super) fn place(&self) -> &'s Place<'s> {
+        self.batch.place()
     }
 
     /// The call that the window is part of.
@@ -230,29 +330,16 @@ impl<'b, 's> PteTable<'b, 's> {
         self.batch.call()
     }
 
+    /// Whether the CPU waits for one of so many pages from `first` on.
+    pub(super) fn has_fault(&self, first: usize, pages: usize) -> bool {
+        let window = &self.entries.window;
+        self.call()
+            .is_fault_in(window.addr(first)..window.addr(first + pages))
+    }
+
     /// Notes why pages stay.
     pub(crate) fn leave(&mut self, pages: core::ops::Range<usize>, reason: Reason) {
         self.batch.leave(pages, reason);
-    }
-
-    /// Notes why a slot's source stays, or its hole is not filled.
-    pub(crate) fn fail(&mut self, number: usize, reason: Reason) {
-        self.batch.fail(number, reason);
-    }
-
-    /// The number of the next slot in a state.
-    pub(crate) fn find(&self, from: usize, state: State) -> Option<usize> {
-        self.batch.find(from, state)
-    }
-
-    /// Whether the slot with this number is one of `which`.
-    pub(super) fn is_one_of(&self, number: usize, which: Which) -> bool {
-        self.batch.is_one_of(number, which)
-    }
-
-    /// A slot by its number.
-    pub(super) fn slot_mut(&mut self, number: usize) -> Option<&mut Slot> {
-        self.batch.slot_mut(number)
     }
 
     /// Adds a source.
@@ -275,41 +362,13 @@ impl<'b, 's> PteTable<'b, 's> {
         self.batch.is_full()
     }
 
-    /// The entry, and the address, of the page with this number within the window.
-    pub(super) fn at(&self, index: usize) -> Option<(*mut bindings::pte_t, usize)> {
-        if index >= self.window.pages() {
-            return None;
-        }
-        // SAFETY: By the type invariants the window's entries follow `base`.
-        let ptep = unsafe { self.base.as_ptr().add(index) };
-        Some((ptep, self.window.addr(index)))
-    }
-
-    /// Notes that the present entry at `addr` has been cleared.
-    pub(super) fn owe_flush(&mut self, addr: usize) {
-        let (first, last) = self.to_flush.unwrap_or((addr, addr));
-        self.to_flush = Some((first.min(addr), last.max(addr)));
-    }
-
-    /// Flushes what is owed.
+    /// Flushes what is owed for entries that have been cleared.
     ///
     /// # Context
     ///
     /// Under the page-table lock, in lazy MMU mode.
     pub(crate) fn flush(&mut self) {
-        if let Some((first, last)) = self.to_flush.take() {
-            stats::count(stats::Counter::TlbFlushes, 1);
-            // SAFETY: The area is valid; the range is inside it.
-            unsafe {
-                raw::flush_tlb_range(self.window.range().vma(), first, last + PAGE_SIZE);
-            }
-        }
-    }
-
-    /// Counts pages that the process has now and had not before.
-    pub(super) fn account_anon(&self, pages: usize) {
-        // SAFETY: The mm is valid.
-        unsafe { raw::add_anon_pages(self.window.range().mm(), pages as isize) };
+        self.entries.flush();
     }
 }
 
@@ -319,13 +378,14 @@ impl Drop for PteTable<'_, '_> {
     /// Folios that have been mlocked or munlocked wait, with a reference, in a batch of this
     /// processor, which only here is the same as when they were put there.
     fn drop(&mut self) {
-        self.flush();
-        if self.window.range().is_mlocked() {
+        self.entries.flush();
+        self.entries.tell();
+        if self.entries.window.range().is_mlocked() {
             lru::drain_mlock();
         }
         // SAFETY: Entered in `lock`.
         unsafe { raw::lazy_mmu_mode_disable() };
         // SAFETY: By the type invariants the lock is held, and `base` is its mapped table.
-        unsafe { raw::pte_unmap_unlock(self.base.as_ptr(), self.ptl) };
+        unsafe { raw::pte_unmap_unlock(self.entries.base.as_ptr(), self.ptl) };
     }
 }

@@ -3,16 +3,26 @@
 //! The reverse mapping: from a folio to the page tables that map it.
 
 use super::{
-    folio::Folio,
-    raw,
-    stats,
-    vma::Window, //
+    folio::{
+        Folio,
+        LockedFolio, //
+    },
+    raw, stats,
+    vma::{
+        VmaRange,
+        Window, //
+    },
 };
 use core::ptr::NonNull;
 use kernel::{
     bindings,
     error::to_result,
-    prelude::*, //
+    mm::{
+        Mm,
+        MmWithUser, //
+    },
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// Replaces every mapping of a locked folio by a migration entry, as far as possible.
@@ -34,6 +44,42 @@ pub(crate) fn flush_unmapped() {
     unsafe { raw::try_to_unmap_flush() };
 }
 
+/// An address space that maps a folio, or did a moment ago, and where the folio begins there.
+///
+/// # Context
+///
+/// May sleep.
+pub(super) fn find(locked: &LockedFolio) -> Option<(ARef<MmWithUser>, usize)> {
+    let mut found: Option<(ARef<MmWithUser>, usize)> = None;
+    let folio = locked.folio().as_ptr();
+    // SAFETY: The folio is locked and referenced, as the walk wants it; `found_one` is given what it
+    // takes.
+    unsafe { raw::rmap_walk(folio, Some(found_one), (&raw mut found).cast()) };
+    found
+}
+
+/// Notes where the reverse mapping finds a folio; false ends the walk.
+///
+/// # Safety
+///
+/// To be called by [`find`]'s walk of the reverse mapping alone.
+unsafe extern "C" fn found_one(
+    _folio: *mut bindings::folio,
+    vma: *mut bindings::vm_area_struct,
+    addr: c_ulong,
+    found: *mut c_void,
+) -> bool {
+    // SAFETY: The walk keeps the area.
+    let mm = unsafe { raw::vma_mm(vma) };
+    // SAFETY: An area that the reverse mapping still finds keeps the structure of its mm.
+    let Some(mm) = unsafe { Mm::from_raw(mm) }.mmget_not_zero() else {
+        return true;
+    };
+    // SAFETY: From `find`, which waits for the walk.
+    unsafe { *found.cast::<Option<(ARef<MmWithUser>, usize)>>() = Some((mm, addr)) };
+    false
+}
+
 /// Replaces every migration entry for `src` by a mapping of `dst`, which may be `src` itself.
 ///
 /// # Context
@@ -42,6 +88,120 @@ pub(crate) fn flush_unmapped() {
 pub(super) fn remap(src: Folio<'_>, dst: Folio<'_>) {
     // SAFETY: Both folios are alive, and locked by the caller.
     unsafe { raw::remove_migration_ptes(src.as_ptr(), dst.as_ptr()) };
+}
+
+/// Mappings that are made, or taken away, under one page-table lock, and their statistics.
+///
+/// What `folio_remove_rmap_ptes()` and `folio_add_anon_rmap_ptes()` do for one folio is, where the
+/// folio is small, anonymous and not mlocked, one counter of its own and three that it shares with its
+/// neighbours: of the node, of the memcg, and of both together. These are changed for many at once.
+///
+/// # Invariants
+///
+/// `change` mappings are yet to be counted, all for folios of the memcg and the node of `folio`,
+/// which is mapped, or locked by us, while the page-table lock is held.
+pub(super) struct Mappings {
+    vma: *mut bindings::vm_area_struct,
+    is_mlocked: bool,
+    folio: *mut bindings::folio,
+    memcg: usize,
+    node: i32,
+    change: i32,
+}
+
+impl Mappings {
+    /// No change yet, in the area of a range.
+    pub(super) fn new(range: &VmaRange<'_>) -> Self {
+        // INVARIANT: Nothing is to be counted.
+        Self {
+            vma: range.vma(),
+            is_mlocked: range.is_mlocked(),
+            folio: core::ptr::null_mut(),
+            memcg: 0,
+            node: 0,
+            change: 0,
+        }
+    }
+
+    /// Takes mappings of `count` pages of a folio away, from page `number` on.
+    ///
+    /// # Safety
+    ///
+    /// They were mapped in the area, and are not any more; its page table and the folio are locked.
+    #[inline(always)]
+    pub(super) unsafe fn remove(&mut self, folio: Folio<'_>, number: usize, count: usize) {
+        if self.is_mlocked || folio.is_large() || !folio.is_anon() {
+            let page = folio.page(number);
+            // SAFETY: The caller's promise.
+            unsafe { raw::folio_remove_rmap_ptes(folio.as_ptr(), page, count, self.vma) };
+        // SAFETY: The caller's promise.
+        } else if unsafe { raw::folio_dec_mapcount(folio.as_ptr()) } {
+            self.count(folio, -1);
+        }
+    }
+
+    /// Adds mappings of `count` pages of a folio, from page `number` on, which is at `addr`.
+    ///
+    /// # Safety
+    ///
+    /// They are mapped in the area at once; its page table and the folio are locked. `exclusive`
+    /// says that nobody else has them.
+    #[inline(always)]
+    pub(super) unsafe fn add(
+        &mut self,
+        folio: Folio<'_>,
+        number: usize,
+        count: usize,
+        addr: usize,
+        exclusive: bool,
+    ) {
+        let (ptr, page) = (folio.as_ptr(), folio.page(number));
+        if !folio.is_anon() {
+            // SAFETY: The caller's promise.
+            unsafe { raw::folio_add_file_rmap_ptes(ptr, page, count, self.vma) };
+            return;
+        }
+        if self.is_mlocked || folio.is_large() {
+            // SAFETY: The caller's promise.
+            unsafe { raw::folio_add_anon_rmap_ptes(ptr, page, count, self.vma, addr, exclusive) };
+            return;
+        }
+        if exclusive {
+            // SAFETY: The caller's promise.
+            unsafe { raw::set_page_anon_exclusive(page) };
+        }
+        // SAFETY: The caller's promise.
+        if unsafe { raw::folio_inc_mapcount(ptr) } {
+            self.count(folio, 1);
+        }
+    }
+
+    /// Counts that a folio is mapped now, or is no longer.
+    #[inline(always)]
+    fn count(&mut self, folio: Folio<'_>, change: i32) {
+        let (memcg, node) = folio.statistics();
+        if (memcg, node) != (self.memcg, self.node) {
+            self.tell();
+            (self.memcg, self.node) = (memcg, node);
+        }
+        // INVARIANT: One more of the same memcg and node.
+        self.folio = folio.as_ptr();
+        self.change = self.change.wrapping_add(change);
+    }
+
+    /// Changes the statistics.
+    ///
+    /// # Context
+    ///
+    /// Under the page-table lock.
+    pub(super) fn tell(&mut self) {
+        if self.change != 0 {
+            // SAFETY: By the type invariants the folio is still there, and has the memcg and the
+            // node of all that were counted.
+            unsafe { raw::count_anon_mapped(self.folio, self.change) };
+            self.change = 0;
+        }
+    }
 }
 
 /// Makes the structure that finds the mappings of an area's anonymous pages.

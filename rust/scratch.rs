@@ -8,6 +8,7 @@
 use super::{
     slot::Slot,
     word::{
+        self,
         Outcome,
         PfnWord,
         Reason, //
@@ -54,6 +55,7 @@ pub(crate) struct Short {
 
 impl Short {
     /// Memory that nobody uses.
+    #[inline(always)]
     pub(crate) fn new() -> Self {
         Self {
             slots: [const { MaybeUninit::uninit() }; SHORT],
@@ -88,6 +90,8 @@ pub(crate) struct Scratch<'a> {
     short: &'a mut Short,
     long: Option<Long>,
     words: Words<'a>,
+    /// The page whose word is the first of our own.
+    begin: usize,
 }
 
 impl<'a> Scratch<'a> {
@@ -99,7 +103,17 @@ impl<'a> Scratch<'a> {
         } else {
             None
         };
-        Self { short, long, words }
+        Self {
+            short,
+            long,
+            words,
+            begin: 0,
+        }
+    }
+
+    /// Begins with the pages from `offset` on: words of our own are used again.
+    pub(crate) fn begin(&mut self, offset: usize) {
+        self.begin = offset;
     }
 
     /// How many pages a window may have.
@@ -110,8 +124,9 @@ impl<'a> Scratch<'a> {
         }
     }
 
-    /// Lends memory for a window of at most [`Self::window_pages`] pages, which is so many pages
-    /// into the range.
+    /// Lends memory for a window, which is so many pages into the range.
+    ///
+    /// There is enough for [`Self::window_pages`] pages from where it was begun.
     pub(crate) fn lend(&mut self, offset: usize, pages: usize) -> Lent<'_> {
         let (slots, outcomes, own) = match &mut self.long {
             Some(long) => (
@@ -127,7 +142,11 @@ impl<'a> Scratch<'a> {
         };
         let words = match self.words {
             Words::Caller(words) => words.get(offset..).unwrap_or_default(),
-            Words::Own => Cell::from_mut(own).as_slice_of_cells(),
+            Words::Own => {
+                let own = Cell::from_mut(own).as_slice_of_cells();
+                own.get(offset.wrapping_sub(self.begin)..)
+                    .unwrap_or_default()
+            }
         };
         Lent {
             slots,
@@ -139,8 +158,10 @@ impl<'a> Scratch<'a> {
     /// Ends a window: writes what became of each page, and says it.
     pub(crate) fn finish(&mut self, offset: usize, pages: usize) -> &[Outcome] {
         let lent = self.lend(offset, pages);
-        for (word, outcome) in lent.words.iter().zip(lent.outcomes.iter()) {
-            word.set(PfnWord::outcome(*outcome));
+        let mut words = lent.words.iter();
+        for (outcome, count) in word::runs(lent.outcomes) {
+            let word = PfnWord::outcome(outcome);
+            words.by_ref().take(count).for_each(|place| place.set(word));
         }
         lent.outcomes
     }

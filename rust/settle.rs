@@ -4,24 +4,22 @@
 
 use super::{
     batch::{
-        Batch,
+        Contents,
         Which, //
     },
-    call::Place,
+    folio::Puts,
     huge::LockedPmd,
+    lru::Lists,
     page_table::{
         look_up,
         Level,
         PteTable, //
     },
-    slot::{
-        held,
-        Slot, //
-    },
     task, //
 };
+use core::mem::MaybeUninit;
 
-impl Batch<'_> {
+impl Contents<'_> {
     /// Maps every page of `which` where it now is, and gives back all that is held.
     ///
     /// Each entry is mapped again: to the destination if that has become the source, else to the
@@ -33,16 +31,28 @@ impl Batch<'_> {
     /// May sleep.
     pub(crate) fn settle(&mut self, which: Which) {
         task::may_sleep();
-        self.each(which, Slot::return_to_lru);
+        self.return_to_lru(which);
         self.remap_own_entries(which);
-        self.each(which, Slot::remap_others);
-        self.each(which, Slot::put);
+        let mut batch = MaybeUninit::uninit();
+        let mut puts = Puts::new(&mut batch);
+        self.each(which, |slot| {
+            slot.forget_own_entry();
+            slot.remap_others();
+            slot.put(&mut puts);
+        });
+        drop(puts);
+        if which == Which::All {
+            self.forget_slots();
+        }
+    }
+
+    fn return_to_lru(&mut self, which: Which) {
+        let mut lists = Lists::new();
+        self.each(which, |slot| slot.return_to_lru(&mut lists));
     }
 
     /// Does it for what the window has for a page table; false where that has changed.
     fn remap_under(&mut self, level: Level<'_>, which: Which) -> bool {
-        let count = self.len();
-
         match level {
             // The entries have been zapped, and their table with them.
             Level::Hole => true,
@@ -51,22 +61,14 @@ impl Batch<'_> {
                 let Some(mut lock) = lock else {
                     return false;
                 };
-                for number in 0..count {
-                    if lock.is_one_of(number, which) {
-                        lock.remap_slot(number);
-                    }
-                }
+                lock.remap(which);
                 true
             }
             Level::Table(pmd) => {
                 let Some(mut table) = PteTable::lock(self, pmd) else {
                     return false;
                 };
-                for number in 0..count {
-                    if table.is_one_of(number, which) {
-                        table.remap_slot(number);
-                    }
-                }
+                table.remap(which);
                 true
             }
         }
@@ -74,7 +76,7 @@ impl Batch<'_> {
 
     /// Maps again, under one page-table lock, what this window's page table alone has mapped.
     fn remap_own_entries(&mut self, which: Which) {
-        let Place::Vma(window) = self.place() else {
+        let Some(window) = self.place().window() else {
             return;
         };
         if !self.has_own_entries(which) {
@@ -82,10 +84,5 @@ impl Batch<'_> {
         }
         // Somebody may zap, or split, what is there between the look and the lock.
         while !self.remap_under(look_up(&window), which) {}
-        self.each(which, |slot| {
-            if slot.is_own() {
-                slot.release(held::OWN_ENTRY);
-            }
-        });
     }
 }

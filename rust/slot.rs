@@ -5,9 +5,16 @@
 use super::{
     folio::{
         Folio,
-        LockedFolio, //
+        LockedFolio,
+        Puts, //
     },
-    large, lru, raw, rmap,
+    large,
+    lru::Lists,
+    migration_entry::{
+        self,
+        Frozen, //
+    },
+    raw, rmap,
     rmap::AnonVma,
     vma::Window,
     word::{
@@ -18,7 +25,10 @@ use super::{
 };
 use core::ptr::NonNull;
 use kernel::{
-    bindings,
+    bindings::{
+        self,
+        pte_t, //
+    },
     prelude::*, //
 };
 
@@ -47,7 +57,7 @@ pub(crate) enum State {
 pub(crate) mod held {
     /// The lock and one reference of the source.
     pub(crate) const SOURCE: u8 = 1 << 0;
-    /// The source is off the LRU.
+    /// The target belongs on the LRU, and is not there.
     pub(crate) const OFF_LRU: u8 = 1 << 1;
     /// The lock and one reference of the destination.
     pub(crate) const DESTINATION: u8 = 1 << 2;
@@ -76,14 +86,17 @@ pub(crate) struct Slot {
     anon_vma: *mut bindings::anon_vma,
     /// The number of its first page within the window.
     index: u16,
-    /// The binary logarithm of its pages.
-    order: u8,
+    /// How many pages it has: a power of two.
+    count: u16,
     state: State,
     held: u8,
     /// Flags of its word: WRITE, DEVICE, UNADDRESSABLE, FAULT.
     flags: u16,
     /// Flags of the driver's word: WRITE.
     dst_flags: u16,
+    /// The migration entry as it was made, for a slot of one page, and what it says.
+    entry: pte_t,
+    frozen: Frozen,
 }
 
 impl Slot {
@@ -94,36 +107,53 @@ impl Slot {
             dst: core::ptr::null_mut(),
             anon_vma: core::ptr::null_mut(),
             index: index as u16,
-            order: order as u8,
+            count: 1 << (order as u16 % u16::BITS as u16),
             state: State::Hole,
             held: 0,
             flags: flags as u16,
             dst_flags: 0,
+            entry: pte_t::default(),
+            frozen: Frozen::NOTHING,
         }
     }
 
-    /// A source, whose first page has the number `index` within the window.
+    /// A source of so many pages, whose first has the number `index` within the window.
     ///
     /// # Safety
     ///
     /// Without `borrowed`, the caller gives the lock and one reference of `src` to the slot. With
     /// it, they are the fault handler's, which keeps them until the call is over.
+    #[inline(always)]
     pub(crate) unsafe fn source(
-        src: NonNull<bindings::folio>,
+        src: Folio<'_>,
+        pages: usize,
         index: usize,
         flags: u64,
         entries: u8,
         borrowed: bool,
     ) -> Self {
-        // SAFETY: The caller's promise.
-        let order = unsafe { Folio::from_raw(src) }.order();
         // INVARIANT: The caller's promise.
         Self {
             src: src.as_ptr(),
+            count: pages as u16,
             state: State::Taken,
             held: entries | if borrowed { 0 } else { held::SOURCE },
-            ..Self::hole(index, order, flags)
+            ..Self::hole(index, 0, flags)
         }
+    }
+
+    /// The same, with its migration entry, and what that says.
+    pub(super) fn with_entry(self, entry: pte_t, frozen: Frozen) -> Self {
+        Self {
+            entry,
+            frozen,
+            ..self
+        }
+    }
+
+    /// What its migration entry says, if that is still the same.
+    pub(super) fn frozen(&self, now: pte_t) -> Option<Frozen> {
+        migration_entry::is_same(now, self.entry).then_some(self.frozen)
     }
 
     /// A place for a destination that only waits to be given back.
@@ -138,9 +168,10 @@ impl Slot {
     ///
     /// All its mappings are elsewhere, and `anon_vma` finds them until the slot is settled.
     pub(crate) fn device(src: LockedFolio, index: usize, anon_vma: AnonVma) -> Self {
-        let flags = src.folio().word_flags();
+        let (flags, pages) = (src.folio().word_flags(), src.folio().pages());
         // SAFETY: Lock and reference come with `src`.
-        let slot = unsafe { Self::source(src.into_raw(), index, flags, 0, false) };
+        let slot = unsafe { Self::source(src.folio(), pages, index, flags, 0, false) };
+        core::mem::forget(src);
         // INVARIANT: The reference comes with `anon_vma`.
         Self {
             anon_vma: anon_vma.into_raw().as_ptr(),
@@ -161,7 +192,7 @@ impl Slot {
     /// The numbers, within the window, of its pages.
     pub(crate) fn pages(&self) -> core::ops::Range<usize> {
         let first = usize::from(self.index);
-        first..first + (1 << self.order)
+        first..first + self.count()
     }
 
     /// The number, within the window, of its first page.
@@ -171,13 +202,18 @@ impl Slot {
 
     /// The binary logarithm of how many pages it has.
     pub(crate) fn order(&self) -> u32 {
-        u32::from(self.order)
+        self.count.trailing_zeros()
+    }
+
+    /// How many pages it has.
+    pub(super) fn count(&self) -> usize {
+        usize::from(self.count)
     }
 
     /// Makes a hole one of a lower order, which begins at the same page.
     pub(super) fn shrink_hole(&mut self, order: u32) {
         if self.state == State::Hole {
-            self.order = self.order.min(order as u8);
+            self.count = self.count.min(1 << (order as u16 % u16::BITS as u16));
         }
     }
 
@@ -189,6 +225,13 @@ impl Slot {
     /// Whether the slot's migration entry is at its own place, and there alone.
     pub(super) fn is_own(&self) -> bool {
         self.holds(held::OWN_ENTRY) && !self.holds(held::OTHER_ENTRIES)
+    }
+
+    /// Notes that the slot's migration entry is gone: mapped again, or taken away by somebody else.
+    pub(super) fn forget_own_entry(&mut self) {
+        if self.is_own() {
+            self.release(held::OWN_ENTRY);
+        }
     }
 
     /// Whether the slot is a hole whose page is ready to fill it.
@@ -231,8 +274,8 @@ impl Slot {
     /// # Errors
     ///
     /// [`Reason::NotLru`] where it is on none: in a per-CPU batch, or taken by somebody else.
-    pub(crate) fn isolate(&mut self) -> Result<(), Reason> {
-        let isolated = self.src().is_some_and(lru::isolate);
+    pub(crate) fn isolate(&mut self, lists: &mut Lists) -> Result<(), Reason> {
+        let isolated = self.src().is_some_and(|src| lists.isolate(src));
         if !isolated {
             return Err(Reason::NotLru);
         }
@@ -303,12 +346,18 @@ impl Slot {
         }
         if !src.is_anon() {
             migrate_in_file(src, dst)?;
-            self.state = State::Migrated;
+            self.set_migrated();
             return Ok(());
+        }
+        // Anonymous memory belongs to no address space but that of the swap cache.
+        let mut space = core::ptr::null_mut();
+        if src.is_in_swap_cache() {
+            // SAFETY: The source is locked.
+            space = unsafe { raw::folio_mapping(src.as_ptr()) };
         }
         // SAFETY: Both are locked by us or by the fault handler. The source is unmapped, off the
         // LRU, and has one reference beyond the expected ones. The destination is fresh.
-        let error = unsafe { raw::folio_migrate_mapping(dst.as_ptr(), src.as_ptr()) };
+        let error = unsafe { raw::folio_migrate_mapping(space, dst.as_ptr(), src.as_ptr()) };
         if error != 0 {
             return Err(Reason::Pinned);
         }
@@ -319,8 +368,21 @@ impl Slot {
             // SAFETY: The destination is locked by us.
             unsafe { dst.mark_dirty() };
         }
-        self.state = State::Migrated;
+        self.set_migrated();
         Ok(())
+    }
+
+    /// Notes that the destination is the target now.
+    fn set_migrated(&mut self) {
+        self.state = State::Migrated;
+        self.release(held::OFF_LRU);
+        let Some(dst) = self.dst() else {
+            return;
+        };
+        if !dst.is_zone_device() {
+            large::offer_for_split(dst);
+            self.held |= held::OFF_LRU;
+        }
     }
 
     /// Charges the page for a hole to the process, and shows its contents to other processors.
@@ -378,6 +440,9 @@ impl Slot {
     /// Notes that the hole has been filled.
     pub(super) fn set_filled(&mut self) {
         self.state = State::Filled;
+        if let Some(dst) = self.dst() {
+            large::offer_for_split(dst);
+        }
     }
 
     /// Notes that the destination was not taken; it is given back when the slot is settled.
@@ -400,19 +465,16 @@ impl Slot {
     }
 
     /// Puts on the LRU what belongs there.
-    pub(super) fn return_to_lru(&mut self) {
-        let arrived = matches!(self.state, State::Migrated);
-        let off = self.holds(held::OFF_LRU);
-        if let (State::Migrated | State::Filled, Some(target)) = (self.state, self.target()) {
-            large::offer_for_split(target);
-        }
-        if let Some(target) = self.target() {
-            if (arrived || off) && !target.is_zone_device() {
-                // SAFETY: It is off the LRU: taken off by us, or fresh from the driver.
-                unsafe { lru::add(target) };
-            }
+    pub(super) fn return_to_lru(&mut self, lists: &mut Lists) {
+        if !self.holds(held::OFF_LRU) {
+            return;
         }
         self.release(held::OFF_LRU);
+        if let Some(target) = self.target() {
+            // SAFETY: It is off the LRU: taken off by us, or fresh from the driver; its lock and a
+            // reference are ours.
+            unsafe { lists.add(target) };
+        }
     }
 
     /// Replaces the migration entries that the reverse mapping finds.
@@ -426,11 +488,43 @@ impl Slot {
         self.release(held::OTHER_ENTRIES | held::OWN_ENTRY);
     }
 
-    /// Gives back every lock and reference.
+    /// The bit that says whether the target's lock and reference are ours.
+    fn target_bit(&self) -> u8 {
+        match self.state {
+            State::Migrated | State::Filled => held::DESTINATION,
+            _ => held::SOURCE,
+        }
+    }
+
+    /// Whether the lock and a reference of the target are ours, to be handed over.
+    pub(super) fn has_target(&self) -> bool {
+        self.holds(self.target_bit())
+    }
+
+    /// Unlocks the target, and leaves our reference to a mapping of it.
+    ///
+    /// To be called under the page-table lock under which the mapping was made: nobody can take it
+    /// away, and the reference with it, before the folio is unlocked.
+    pub(super) fn hand_over(&mut self) {
+        let bit = self.target_bit();
+        let Some(target) = self.target().filter(|_| self.holds(bit)) else {
+            return;
+        };
+        // SAFETY: By the type invariants the lock is ours; what says so is cleared below.
+        unsafe { target.unlock() };
+        if bit == held::SOURCE {
+            self.src = core::ptr::null_mut();
+        } else {
+            self.dst = core::ptr::null_mut();
+        }
+        self.release(bit);
+    }
+
+    /// Gives back every lock, and every reference by way of `puts`.
     ///
     /// Nothing is given back while a migration entry for the source is left: whoever waits on the
     /// entry waits for the lock.
-    pub(super) fn put(&mut self) {
+    pub(super) fn put(&mut self, puts: &mut Puts<'_>) {
         if self.held & (held::OWN_ENTRY | held::OTHER_ENTRIES) != 0 {
             return;
         }
@@ -438,13 +532,13 @@ impl Slot {
             // SAFETY: By the type invariants the lock is ours; all of it is cleared below.
             unsafe { src.unlock() };
             // SAFETY: The same for the reference.
-            unsafe { src.put() };
+            unsafe { puts.put(src) };
         }
         if let Some(dst) = self.dst() {
             // SAFETY: By the type invariants the lock is ours; all of it is cleared below.
             unsafe { dst.unlock() };
             // SAFETY: The same for the reference.
-            unsafe { dst.put() };
+            unsafe { puts.put(dst) };
         }
         if let Some(anon_vma) = NonNull::new(self.anon_vma) {
             // SAFETY: By the type invariants the reference is ours; it is cleared below.

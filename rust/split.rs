@@ -6,7 +6,10 @@
 //! locks that may not be waited for under another folio's.
 
 use super::{
-    batch::Batch,
+    batch::{
+        Batch,
+        Contents, //
+    },
     call::{
         Call,
         Place, //
@@ -37,12 +40,12 @@ use super::{
 /// is locked.
 pub(crate) fn split(mut batch: Batch<'_>) {
     match batch.place() {
-        Place::Vma(window) => split_window(&mut batch, &window),
-        Place::Device { pages, .. } => split_device_pages(&batch, pages),
+        Place::Vma(window) | Place::Run { window, .. } => split_window(&mut batch, window),
+        Place::Device { pages, .. } => split_device_pages(&batch, *pages),
     }
 }
 
-fn split_device_pages(batch: &Batch<'_>, pages: usize) {
+fn split_device_pages(batch: &Contents<'_>, pages: usize) {
     let call = batch.call();
     let mut done = 0..0;
 
@@ -70,7 +73,7 @@ fn is_to_be_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
         && large::may_split(folio).is_ok()
 }
 
-fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
+fn split_window(batch: &mut Contents<'_>, window: &Window<'_>) {
     let call = batch.call();
     let mut index = 0;
 

@@ -8,6 +8,7 @@ use super::{
     folio::Folio,
     raw,
     word::{
+        self,
         Outcome,
         Reason, //
     },
@@ -148,10 +149,10 @@ pub(crate) fn count_moved(src: Option<Folio<'_>>, dst: Option<Folio<'_>>, pages:
 /// Counts the pages that have stayed, by reason.
 pub(crate) fn count_left(outcomes: &[Outcome]) {
     if is_on() {
-        for outcome in outcomes {
+        for (outcome, pages) in word::runs(outcomes) {
             if let Outcome::Left(reason) = outcome {
-                if let Some(count) = LEFT.get(*reason as usize) {
-                    count.add(1, Relaxed);
+                if let Some(count) = LEFT.get(reason as usize) {
+                    count.add(pages as i64, Relaxed);
                 }
             }
         }

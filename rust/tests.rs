@@ -7,7 +7,10 @@ use kernel::prelude::*;
 #[kunit_tests(hmm_migrate_batch)]
 mod bookkeeping {
     use crate::mm::{
-        batch::Batch,
+        batch::{
+            Batch,
+            Contents, //
+        },
         call::{
             Call,
             MigrateOps,
@@ -80,7 +83,8 @@ mod bookkeeping {
             first: 0,
             pages: PAGES,
         };
-        let mut batch = Batch::new(&call, place, scratch.lend(0, PAGES));
+        let mut contents = Contents::new(&call, &place, scratch.lend(0, PAGES));
+        let mut batch = Batch::new(&mut contents);
 
         assert!(!batch.has_offers());
         batch.leave(0..1, Reason::Kind);
@@ -105,7 +109,8 @@ mod bookkeeping {
             first: 0,
             pages: PAGES,
         };
-        let mut batch = Batch::new(&call, place, scratch.lend(0, PAGES));
+        let mut contents = Contents::new(&call, &place, scratch.lend(0, PAGES));
+        let mut batch = Batch::new(&mut contents);
 
         batch.leave(0..1, Reason::Pinned);
         batch.push_hole(2, 0);
@@ -149,7 +154,8 @@ mod bookkeeping {
             first: 0,
             pages: PAGES,
         };
-        let mut batch = Batch::new(&call, place, scratch.lend(0, PAGES));
+        let mut contents = Contents::new(&call, &place, scratch.lend(0, PAGES));
+        let mut batch = Batch::new(&mut contents);
 
         batch.push_hole(0, 2);
         batch.ask(driver);
@@ -235,7 +241,8 @@ mod bookkeeping {
         let mut scratch = Scratch::new(&mut short, 1, Words::Caller(&words));
         let place = Place::Device { first: 0, pages: 1 };
 
-        Batch::new(&call, place, scratch.lend(0, 1)).leave(0..1, Reason::Swapped);
+        let mut contents = Contents::new(&call, &place, scratch.lend(0, 1));
+        Batch::new(&mut contents).leave(0..1, Reason::Swapped);
         scratch.finish(0, 1);
         assert!(words
             .iter()

@@ -5,7 +5,8 @@
 use super::{
     raw,
     span::Span,
-    PAGE_SHIFT, //
+    PAGE_SHIFT,
+    PAGE_SIZE, //
 };
 use kernel::{
     bindings,
@@ -180,6 +181,11 @@ impl<'a> Window<'a> {
         self.span.is_table()
     }
 
+    /// How many pages of its page table come before it.
+    pub(crate) fn offset(&self) -> usize {
+        self.span.start() / PAGE_SIZE % super::scratch::WINDOW
+    }
+
     /// The number, within the window, of the page at `addr`, if it is inside.
     pub(crate) fn index(&self, addr: usize) -> Option<usize> {
         let inside = self.span.contains(addr);
@@ -188,7 +194,7 @@ impl<'a> Window<'a> {
 
     /// The address of a page by its number within the window.
     pub(crate) fn addr(&self, index: usize) -> usize {
-        self.span.start() + (index << PAGE_SHIFT)
+        self.span.start().wrapping_add(index << PAGE_SHIFT)
     }
 }
 

@@ -83,12 +83,40 @@ impl Reason {
 }
 
 /// What has become of one page of a window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome {
     /// It is at its destination.
     Moved,
     /// It is where it was.
     Left(Reason),
+}
+
+impl Outcome {
+    /// The byte that it is kept in: there is one for each page, compared with its neighbour.
+    const fn code(self) -> u8 {
+        match self {
+            Outcome::Left(reason) => reason as u8,
+            Outcome::Moved => Reason::COUNT as u8,
+        }
+    }
+}
+
+impl PartialEq for Outcome {
+    fn eq(&self, other: &Self) -> bool {
+        self.code() == other.code()
+    }
+}
+
+impl Eq for Outcome {}
+
+/// What has become of the pages of a window, and of how many of them in a row.
+pub(crate) fn runs(mut outcomes: &[Outcome]) -> impl Iterator<Item = (Outcome, usize)> + '_ {
+    core::iter::from_fn(move || {
+        let first = *outcomes.first()?;
+        let count = outcomes.iter().take_while(|other| **other == first).count();
+        outcomes = outcomes.get(count..).unwrap_or_default();
+        Some((first, count))
+    })
 }
 
 /// What a driver says about a page that it was offered.

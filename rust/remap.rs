@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Mapping pages in a locked page table: where migration entries stand, and where there were holes.
+
+use super::{
+    batch::Which,
+    entry::Seen,
+    folio::Folio,
+    migration_entry::{
+        self,
+        Frozen, //
+    },
+    page_table::{
+        Entries,
+        PteTable, //
+    },
+    raw,
+    slot::{
+        held,
+        Slot, //
+    },
+    word::Reason,
+    PAGE_SHIFT, //
+};
+
+impl PteTable<'_, '_> {
+    /// Maps what the slots of `which` are to map, where their migration entries are still there.
+    pub(super) fn remap(&mut self, which: Which) {
+        let (batch, entries) = self.parts();
+        batch.each(which, |slot| entries.remap(slot));
+    }
+
+    /// Does a step for each hole that has a page to fill it; one that fails stays a hole, with the
+    /// reason.
+    pub(crate) fn each_given_hole(
+        &mut self,
+        mut step: impl FnMut(&mut Entries<'_>, &mut Slot) -> Result<(), Reason>,
+    ) {
+        let (batch, entries) = self.parts();
+        batch.each_given_hole(|slot| step(entries, slot));
+    }
+}
+
+impl Entries<'_> {
+    /// Maps what a slot is to map, where its migration entries are still there.
+    ///
+    /// Whoever holds only the mmap lock for reading may have taken an entry away, or may have put
+    /// something else in its place, and that stands.
+    #[inline(always)]
+    fn remap(&mut self, slot: &mut Slot) {
+        if !slot.is_own() {
+            return;
+        }
+        slot.release(held::OWN_ENTRY);
+        if slot.count() == 1 {
+            self.remap_small(slot);
+        } else {
+            self.remap_large(slot);
+        }
+    }
+
+    #[inline(always)]
+    fn remap_small(&mut self, slot: &mut Slot) {
+        let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
+            return;
+        };
+        let Some((ptep, addr)) = self.at(slot.index()) else {
+            return;
+        };
+        // SAFETY: By the type invariants the lock of the table is held.
+        let pte = unsafe { raw::ptep_get(ptep) };
+        // Mostly it is as it was made, and need not be taken apart.
+        let frozen = (slot.frozen(pte)).or_else(|| Frozen::of_frame(pte, src.pfn()));
+        let Some(frozen) = frozen else {
+            return;
+        };
+        // Our reference, where it is ours, becomes that of the mapping.
+        if !slot.has_target() {
+            target.get();
+        }
+        let vma = self.window().range().vma();
+        // SAFETY: The target is locked by us or the fault handler, and is mapped below.
+        unsafe { (self.mappings()).add(target, 0, 1, addr, frozen.is_exclusive()) };
+        // SAFETY: The migration entry is in this area, whose table is locked.
+        let pte = unsafe { migration_entry::thaw(frozen, target, 0, vma) };
+        // SAFETY: The value maps the target, which has been counted and referenced for it.
+        unsafe { self.set(ptep, addr, pte) };
+        slot.hand_over();
+    }
+
+    fn remap_large(&mut self, slot: &mut Slot) {
+        let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
+            return;
+        };
+        let (first, src_pfn, count) = (slot.index(), src.pfn(), slot.count());
+        let Some(frozen) = self.frozen(first, src_pfn) else {
+            return self.remap_some(slot);
+        };
+        let is_alike = |number| {
+            let other = self.frozen(first + number, src_pfn + number);
+            other.is_some_and(|other| other.is_exclusive() == frozen.is_exclusive())
+        };
+        if !(1..count).all(is_alike) {
+            return self.remap_some(slot);
+        }
+        // Each mapping has a reference; ours, where it is ours, becomes that of one of them.
+        target.get_some(count - usize::from(slot.has_target()));
+        self.map(first, src_pfn, target, 0, count);
+        slot.hand_over();
+    }
+
+    /// Maps those pages of a slot whose migration entries are still there.
+    #[cold]
+    fn remap_some(&mut self, slot: &Slot) {
+        let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
+            return;
+        };
+        for (number, index) in slot.pages().enumerate() {
+            let src_pfn = src.pfn() + number;
+            if self.frozen(index, src_pfn).is_some() {
+                target.get();
+                self.map(index, src_pfn, target, number, 1);
+            }
+        }
+    }
+
+    /// The migration entry for `src_pfn`, if there is one.
+    fn frozen(&self, index: usize, src_pfn: usize) -> Option<Frozen> {
+        Frozen::of_frame(self.get(index)?, src_pfn)
+    }
+
+    /// Maps `count` pages of `target`, from page `number` on, in the place of the migration entries
+    /// for the frames from `src_pfn` on, which are as exclusive as the first of them. The mappings'
+    /// references have been taken.
+    fn map(
+        &mut self,
+        index: usize,
+        src_pfn: usize,
+        target: Folio<'_>,
+        number: usize,
+        count: usize,
+    ) {
+        let vma = self.window().range().vma();
+        let addr = self.window().addr(index);
+        for offset in 0..count {
+            let frozen = self.frozen(index + offset, src_pfn + offset);
+            let (Some(frozen), Some((ptep, _))) = (frozen, self.at(index + offset)) else {
+                return;
+            };
+            if offset == 0 {
+                let exclusive = frozen.is_exclusive();
+                // SAFETY: The target is locked by us or the fault handler, and its pages are mapped
+                // below.
+                unsafe { (self.mappings()).add(target, number, count, addr, exclusive) };
+            }
+            // SAFETY: The migration entry is in this area, whose table is locked; the target has as
+            // many pages as the source.
+            let pte = unsafe { migration_entry::thaw(frozen, target, number + offset, vma) };
+            // SAFETY: The value maps the target, which has been counted and referenced for it.
+            unsafe { self.set(ptep, addr + (offset << PAGE_SHIFT), pte) };
+        }
+    }
+
+    /// Takes zero pages, where they are mapped, out of a slot's hole; false where there is no hole
+    /// now.
+    pub(crate) fn clear_hole(&mut self, slot: &Slot) -> bool {
+        slot.pages()
+            .all(|index| self.is_empty(index) || self.clear_page(index))
+    }
+
+    fn clear_page(&mut self, index: usize) -> bool {
+        let (Seen::Hole, Some((ptep, addr))) = (self.look(index), self.at(index)) else {
+            return false;
+        };
+        let range = self.window().range();
+        // SAFETY: By the type invariants the lock of the table is held. A hole that is not empty
+        // is the zero page.
+        let pte = unsafe { raw::ptep_get_and_clear(range.mm(), addr, ptep) };
+        // SAFETY: A function of the value, which is present.
+        let pfn = unsafe { raw::pte_pfn(pte) };
+        // SAFETY: The area is valid.
+        unsafe { raw::flush_cache_page(range.vma(), addr, pfn) };
+        self.owe_flush(addr);
+        true
+    }
+
+    fn is_empty(&self, index: usize) -> bool {
+        self.get(index).is_some_and(migration_entry::pte_none)
+    }
+
+    /// Maps the page of a slot where there was a hole.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Raced`] where something is there now, or the page is not ready.
+    pub(crate) fn fill(&mut self, slot: &mut Slot) -> Result<(), Reason> {
+        let range = *self.window().range();
+        let Some(target) = slot.dst().filter(|_| slot.is_charged()) else {
+            return Err(Reason::Raced);
+        };
+        if !slot.pages().all(|index| self.is_empty(index)) {
+            return Err(Reason::Raced);
+        }
+        let addr = self.window().addr(slot.index());
+        // SAFETY: The folio is fresh, charged and locked, and is mapped here at once.
+        unsafe { raw::folio_add_new_anon_rmap(target.as_ptr(), range.vma(), addr) };
+        if !target.is_zone_device() {
+            // SAFETY: The folio is fresh, so it is on no list.
+            unsafe { raw::folio_add_lru_vma(target.as_ptr(), range.vma()) };
+        }
+        self.account_anon(slot.count());
+        target.get_some(slot.count());
+        for (number, index) in slot.pages().enumerate() {
+            let Some((ptep, addr)) = self.at(index) else {
+                break;
+            };
+            let writable = range.is_writable();
+            // SAFETY: The area is valid, and its table is locked.
+            let pte = unsafe { migration_entry::fill(target, number, writable, range.vma()) };
+            // SAFETY: The value maps the target, which has been counted and referenced for it.
+            unsafe { self.set(ptep, addr, pte) };
+        }
+        slot.set_filled();
+        Ok(())
+    }
+}
