@@ -289,6 +289,6 @@ fn take_device_folio(
         return Err(Reason::Poisoned);
     }
     let anon_vma = AnonVma::of(locked.folio()).ok_or(Reason::NotMapped)?;
-    batch.push(Slot::device(locked, index, anon_vma));
+    batch.push_mapped(Slot::device(locked, index, anon_vma));
     Ok(())
 }

@@ -8,7 +8,10 @@
 #![forbid(unsafe_code)]
 
 use crate::mm::{
-    batch::Batch,
+    batch::{
+        Batch,
+        Contents, //
+    },
     call::Call,
     rmap,
     slot::Slot,
@@ -36,17 +39,9 @@ impl<'s> Unmapped<'s> {
 pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
     let mut batch = isolated.into_batch();
     let call = batch.call();
-    let mut walked = false;
 
-    batch.each_source(|source| {
-        if source.src().is_some_and(|src| src.is_mapped()) {
-            source.unmap_others();
-            walked = true;
-        }
-        Ok(())
-    });
-    if walked {
-        rmap::flush_unmapped();
+    if batch.is_mapped_elsewhere() {
+        unmap_others(&mut batch);
     }
 
     // Entries are cleared before references are counted: a fast pin takes its reference first, and
@@ -61,11 +56,26 @@ pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
     batch.has_offers().then_some(Unmapped(batch))
 }
 
+/// Puts migration entries wherever else the sources are mapped, and flushes the TLB once for all.
+fn unmap_others(batch: &mut Contents<'_>) {
+    batch.each_source(|source| {
+        if source.src().is_some_and(|src| src.is_mapped()) {
+            source.unmap_others();
+        }
+        Ok(())
+    });
+    rmap::flush_unmapped();
+}
+
 /// One reference is ours, or the fault handler's; mappings and the swap cache explain the others.
 fn find_pins(call: &Call, source: &Slot) -> Result<(), Reason> {
     let Some(src) = source.src() else {
         return Err(Reason::Raced);
     };
+    if src.ref_count() == 1 {
+        // Nobody else has any, mapped or not.
+        return Ok(());
+    }
     if src.is_mapped() {
         return Err(Reason::Pinned);
     }

@@ -347,6 +347,11 @@ __helper bool hmm_raw_pte_same(pte_t one, pte_t other)
 	return pte_same(one, other);
 }
 
+__helper pte_t hmm_raw_pte_next_swp_offset(pte_t pte)
+{
+	return pte_next_swp_offset(pte);
+}
+
 __helper bool hmm_raw_pte_none(pte_t pte)
 {
 	return pte_none(pte);
@@ -652,6 +657,16 @@ __helper void hmm_raw_folio_set_index(struct folio *folio, unsigned long index)
 	folio->index = index;
 }
 
+__helper unsigned long hmm_raw_folio_mapping_flags(struct folio *folio)
+{
+	return (unsigned long)folio->mapping & FOLIO_MAPPING_FLAGS;
+}
+
+__helper unsigned long hmm_raw_flag_mapping_anon(void)
+{
+	return FOLIO_MAPPING_ANON;
+}
+
 __helper bool hmm_raw_folio_has_mapping(struct folio *folio)
 {
 	return !!folio->mapping;
@@ -677,9 +692,10 @@ __helper bool hmm_raw_page_hwpoison(struct page *page)
 	return PageHWPoison(page);
 }
 
+/* For a page that is none of hugetlb's. */
 __helper bool hmm_raw_page_anon_exclusive(struct page *page)
 {
-	return PageAnonExclusive(page);
+	return test_bit(PG_anon_exclusive, &page->flags.f);
 }
 
 __helper void hmm_raw_set_page_anon_exclusive(struct page *page)

@@ -69,6 +69,7 @@ struct Slots<'s> {
 
 impl Slots<'_> {
     /// Adds a slot; without room it is lost, with all that it holds, which is safe.
+    #[inline(always)]
     fn push(&mut self, slot: Slot) -> bool {
         let place = self.memory.get_mut(self.len);
         let has_room = place.is_some();
@@ -101,6 +102,8 @@ pub(crate) struct Contents<'s> {
     frames: Frames,
     /// Sources that have been refused since refused ones were settled.
     refused: usize,
+    /// Whether some source is, or was, mapped elsewhere too.
+    mapped_elsewhere: bool,
 }
 
 impl<'s> Contents<'s> {
@@ -122,6 +125,7 @@ impl<'s> Contents<'s> {
             words: lent.words,
             frames: Frames::NONE,
             refused: 0,
+            mapped_elsewhere: false,
         }
     }
 
@@ -161,7 +165,24 @@ impl<'s> Contents<'s> {
         self.slots.len == self.slots.memory.len()
     }
 
+    /// Whether sources may be mapped elsewhere than in the window's page table.
+    pub(crate) fn is_mapped_elsewhere(&self) -> bool {
+        self.mapped_elsewhere
+    }
+
+    /// Notes that a source is mapped elsewhere.
+    pub(super) fn set_mapped_elsewhere(&mut self) {
+        self.mapped_elsewhere = true;
+    }
+
+    /// Adds a source that is mapped wherever its reverse mapping says.
+    pub(crate) fn push_mapped(&mut self, slot: Slot) {
+        self.mapped_elsewhere = true;
+        self.push(slot);
+    }
+
     /// Adds a source. To be asked before: [`Self::is_full`].
+    #[inline(always)]
     pub(crate) fn push(&mut self, slot: Slot) {
         let pages = slot.pages();
         if self.slots.push(slot) {

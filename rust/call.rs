@@ -108,14 +108,13 @@ impl Policy {
         } else if !self.takes_system() {
             return Err(Reason::Nothing);
         }
-        if folio.is_ksm() {
+        if folio.is_plain_anon() {
+            return Ok(());
+        }
+        if folio.is_ksm() || !self.to_system() || !folio.may_move_in_system() {
             return Err(Reason::Kind);
         }
-        if folio.is_anon() || (self.to_system() && folio.may_move_in_system()) {
-            Ok(())
-        } else {
-            Err(Reason::Kind)
-        }
+        Ok(())
     }
 }
 

@@ -301,7 +301,10 @@ impl LockedEntry<'_, '_, '_> {
         let folio = unsafe { Folio::from_raw(self.entry.folio) };
         let mappings = self.entry.table.entries().mappings();
         // SAFETY: The folio's pages were mapped here, and are no longer.
-        unsafe { mappings.remove(folio, 0, pages) };
+        let is_mapped = unsafe { mappings.remove(folio, 0, pages) };
+        if is_mapped {
+            self.entry.table.set_mapped_elsewhere();
+        }
         let needless = if self.borrowed { pages } else { pages - 1 };
         if needless > 0 {
             // SAFETY: The mappings' references; the fault handler has one of its own, and

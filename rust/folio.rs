@@ -92,6 +92,14 @@ impl<'a> Folio<'a> {
         /// Whether it is anonymous memory.
         is_anon -> bool = folio_test_anon
     }
+    /// Whether it is anonymous memory that KSM has no part in.
+    pub(crate) fn is_plain_anon(self) -> bool {
+        // SAFETY: By the type invariants the folio is valid.
+        let flags = unsafe { raw::folio_mapping_flags(self.as_ptr()) };
+        // SAFETY: A constant.
+        flags == unsafe { raw::flag_mapping_anon() }
+    }
+
     look! {
         /// Whether it is shared by KSM.
         is_ksm -> bool = folio_test_ksm

@@ -417,8 +417,13 @@ impl LockedHuge<'_, '_, '_> {
                 self.borrowed,
             )
         };
+        let is_mapped = folio.is_mapped();
         // The lock is the slot's now.
-        ManuallyDrop::new(self).page.lock.batch.push(slot);
+        let batch = &mut *ManuallyDrop::new(self).page.lock.batch;
+        if is_mapped {
+            batch.set_mapped_elsewhere();
+        }
+        batch.push(slot);
         Ok(())
     }
 }

@@ -342,7 +342,13 @@ impl<'b, 's> PteTable<'b, 's> {
         self.batch.leave(pages, reason);
     }
 
+    /// Notes that a source is mapped elsewhere, too.
+    pub(super) fn set_mapped_elsewhere(&mut self) {
+        self.batch.set_mapped_elsewhere();
+    }
+
     /// Adds a source.
+    #[inline(always)]
     pub(super) fn push(&mut self, slot: Slot) {
         self.batch.push(slot);
     }

@@ -19,8 +19,7 @@ use super::{
         held,
         Slot, //
     },
-    word::Reason,
-    PAGE_SHIFT, //
+    word::Reason, //
 };
 
 impl PteTable<'_, '_> {
@@ -92,34 +91,27 @@ impl Entries<'_> {
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
             return;
         };
-        let (first, src_pfn, count) = (slot.index(), src.pfn(), slot.count());
-        let Some(frozen) = self.frozen(first, src_pfn) else {
+        let (first, count) = (slot.index(), slot.count());
+        let frozen = self.frozen(first, src.pfn());
+        let Some(frozen) = frozen.filter(|_| self.is_run(first, count)) else {
             return self.remap_some(slot);
         };
-        let is_alike = |number| {
-            let other = self.frozen(first + number, src_pfn + number);
-            other.is_some_and(|other| other.is_exclusive() == frozen.is_exclusive())
-        };
-        if !(1..count).all(is_alike) {
-            return self.remap_some(slot);
-        }
         // Each mapping has a reference; ours, where it is ours, becomes that of one of them.
         target.get_some(count - usize::from(slot.has_target()));
-        self.map(first, src_pfn, target, 0, count);
+        self.map(first, frozen, target, 0, count);
         slot.hand_over();
     }
 
-    /// Maps those pages of a slot whose migration entries are still there.
+    /// Maps those pages of a slot whose migration entries are still there, each as its own says.
     #[cold]
     fn remap_some(&mut self, slot: &Slot) {
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
             return;
         };
         for (number, index) in slot.pages().enumerate() {
-            let src_pfn = src.pfn() + number;
-            if self.frozen(index, src_pfn).is_some() {
+            if let Some(frozen) = self.frozen(index, src.pfn() + number) {
                 target.get();
-                self.map(index, src_pfn, target, number, 1);
+                self.map(index, frozen, target, number, 1);
             }
         }
     }
@@ -129,35 +121,42 @@ impl Entries<'_> {
         Frozen::of_frame(self.get(index)?, src_pfn)
     }
 
-    /// Maps `count` pages of `target`, from page `number` on, in the place of the migration entries
-    /// for the frames from `src_pfn` on, which are as exclusive as the first of them. The mappings'
-    /// references have been taken.
+    /// Whether the entries from `first`, a migration entry, on are for one frame after the other, and
+    /// say the same.
+    fn is_run(&self, first: usize, count: usize) -> bool {
+        let Some(mut expected) = self.get(first) else {
+            return false;
+        };
+        (first + 1..first + count).all(|index| {
+            expected = migration_entry::next(expected);
+            self.get(index)
+                .is_some_and(|pte| migration_entry::is_same(pte, expected))
+        })
+    }
+
+    /// Maps `count` pages of `target`, from page `number` on, in the place of migration entries that
+    /// say the same. The mappings' references have been taken.
     fn map(
         &mut self,
         index: usize,
-        src_pfn: usize,
+        frozen: Frozen,
         target: Folio<'_>,
         number: usize,
         count: usize,
     ) {
         let vma = self.window().range().vma();
         let addr = self.window().addr(index);
+        // SAFETY: The target is locked by us or the fault handler, and its pages are mapped below.
+        unsafe { (self.mappings()).add(target, number, count, addr, frozen.is_exclusive()) };
         for offset in 0..count {
-            let frozen = self.frozen(index + offset, src_pfn + offset);
-            let (Some(frozen), Some((ptep, _))) = (frozen, self.at(index + offset)) else {
+            let Some((ptep, addr)) = self.at(index + offset) else {
                 return;
             };
-            if offset == 0 {
-                let exclusive = frozen.is_exclusive();
-                // SAFETY: The target is locked by us or the fault handler, and its pages are mapped
-                // below.
-                unsafe { (self.mappings()).add(target, number, count, addr, exclusive) };
-            }
             // SAFETY: The migration entry is in this area, whose table is locked; the target has as
             // many pages as the source.
             let pte = unsafe { migration_entry::thaw(frozen, target, number + offset, vma) };
             // SAFETY: The value maps the target, which has been counted and referenced for it.
-            unsafe { self.set(ptep, addr + (offset << PAGE_SHIFT), pte) };
+            unsafe { self.set(ptep, addr, pte) };
         }
     }
 

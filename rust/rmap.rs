@@ -123,21 +123,26 @@ impl Mappings {
         }
     }
 
-    /// Takes mappings of `count` pages of a folio away, from page `number` on.
+    /// Takes mappings of `count` pages of a folio away, from page `number` on, and says whether it
+    /// is still mapped.
     ///
     /// # Safety
     ///
     /// They were mapped in the area, and are not any more; its page table and the folio are locked.
     #[inline(always)]
-    pub(super) unsafe fn remove(&mut self, folio: Folio<'_>, number: usize, count: usize) {
+    pub(super) unsafe fn remove(&mut self, folio: Folio<'_>, number: usize, count: usize) -> bool {
         if self.is_mlocked || folio.is_large() || !folio.is_anon() {
             let page = folio.page(number);
             // SAFETY: The caller's promise.
             unsafe { raw::folio_remove_rmap_ptes(folio.as_ptr(), page, count, self.vma) };
-        // SAFETY: The caller's promise.
-        } else if unsafe { raw::folio_dec_mapcount(folio.as_ptr()) } {
-            self.count(folio, -1);
+            return folio.is_mapped();
         }
+        // SAFETY: The caller's promise.
+        if !unsafe { raw::folio_dec_mapcount(folio.as_ptr()) } {
+            return true;
+        }
+        self.count(folio, -1);
+        false
     }
 
     /// Adds mappings of `count` pages of a folio, from page `number` on, which is at `addr`.
