@@ -111,7 +111,7 @@ fn take_huge_entry(mut lock: LockedPmd<'_, '_>) -> Option<Result<(), Reason>> {
     Some(match lock.entry() {
         HugeEntry::Changed => return None,
         HugeEntry::Other(reason) => Err(reason),
-        HugeEntry::ZeroPage if !fills_holes(call, &window) => Err(Reason::Nothing),
+        HugeEntry::ZeroPage if !fills_holes(call, window) => Err(Reason::Nothing),
         HugeEntry::ZeroPage if call.policy.large() && window.is_whole() => {
             lock.push_hole();
             Ok(())
@@ -126,16 +126,26 @@ fn take_huge_page(call: &Call, page: HugePage<'_, '_, '_>) -> Result<(), Reason>
         return Err(Reason::Raced);
     }
     call.policy.takes(page.folio())?;
-    if large::must_split(call, page.folio(), page.is_whole()) {
-        large::may_split(page.folio())?;
-        return ask_for_split(call);
-    }
-    if large::is_held(call, page.folio()) {
-        return Err(Reason::Pinned);
-    }
+    may_move_whole(call, page.folio(), page.is_whole())?;
     let page = page.lock()?;
     give_back_swap_slots(call, page.folio(), || page.free_swap())?;
     page.freeze()
+}
+
+/// Whether a large folio may move as one; asks for a split where it may not.
+///
+/// # Errors
+///
+/// Why it stays in this round.
+fn may_move_whole(call: &Call, folio: Folio<'_>, whole: bool) -> Result<(), Reason> {
+    if large::must_split(call, folio, whole) {
+        large::may_split(folio)?;
+        return ask_for_split(call);
+    }
+    if large::is_held(call, folio) {
+        return Err(Reason::Pinned);
+    }
+    Ok(())
 }
 
 /// Asks for the window to be worked through again with its large folios split.
@@ -150,7 +160,7 @@ fn ask_for_split(call: &Call) -> Result<(), Reason> {
 
 fn collect_table(table: &mut PteTable<'_, '_>) {
     let (call, pages) = (table.call(), table.window().pages());
-    let fills = fills_holes(call, &table.window());
+    let fills = fills_holes(call, table.window());
     let mut index = 0;
 
     while index < pages {
@@ -184,15 +194,11 @@ fn take_entry(call: &Call, entry: Entry<'_, '_, '_>, fills: bool) -> Result<(), 
                 return Err(Reason::Raced);
             }
             call.policy.takes(page.folio())?;
-            if large::must_split(call, page.folio(), page.is_whole()) {
-                large::may_split(page.folio())?;
-                return ask_for_split(call);
+            if page.folio().is_large() {
+                may_move_whole(call, page.folio(), page.is_whole())?;
             }
             if page.folio().has_poison() {
                 return Err(Reason::Poisoned);
-            }
-            if large::is_held(call, page.folio()) {
-                return Err(Reason::Pinned);
             }
             let page = page.lock(call)?;
             // KSM works under the folio lock: look again.

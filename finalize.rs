@@ -46,7 +46,7 @@ pub(crate) fn migrate(Copied(mut batch): Copied<'_>, wanted: bool) -> Migrated<'
         _ => Ok(()),
     });
     if let Some(window) = batch.place().window() {
-        hole::fill(&mut batch, &window);
+        hole::fill(&mut batch, window);
     }
     Migrated(batch)
 }

@@ -25,7 +25,7 @@
 //! In the order of `mm/rmap.c`:
 //!
 //! ```text
-//! mmap_lock (read; the caller's, or none for eviction by frame number)
+//! mmap_lock (read; the caller's; for eviction by frame number only tried, or none)
 //!   folio lock (only ever tried, also under the page-table lock)
 //!     anon_vma or i_mmap rwsem (inside try_to_migrate() and remove_migration_ptes())
 //!       page-table lock (PteTable, LockedPmd)

@@ -352,7 +352,11 @@ impl<'s> Contents<'s> {
                 (errno, Err(Reason::Declined))
             }
             Answer::Given(word) if is_hole => {
-                let order = self.cut_hole(number, word.order());
+                let order = if word.order() < order {
+                    self.cut_hole(number, word.order())
+                } else {
+                    order
+                };
                 (None, self.accept(number, word, order))
             }
             Answer::Given(word) if destination::is_unfit(word, order) => {

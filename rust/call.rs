@@ -315,9 +315,9 @@ pub(crate) enum Place<'a> {
 
 impl<'a> Place<'a> {
     /// The part of an address space, where it is one.
-    pub(crate) fn window(&self) -> Option<Window<'a>> {
+    pub(crate) fn window(&self) -> Option<&Window<'a>> {
         match self {
-            Place::Vma(window) | Place::Run { window, .. } => Some(*window),
+            Place::Vma(window) | Place::Run { window, .. } => Some(window),
             Place::Device { .. } => None,
         }
     }

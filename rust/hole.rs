@@ -47,7 +47,7 @@ pub(crate) fn fill(batch: &mut Contents<'_>, window: &Window<'_>) {
 fn fill_entry(batch: &mut Contents<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
     batch.try_charge(number, window)?;
     let pmd = make_entry(window).map_err(no_level)?;
-    let spare = SpareTable::new(*window).map_err(no_level)?;
+    let spare = SpareTable::new(window).map_err(no_level)?;
     charge_holes(batch, window)?;
 
     let filled = LockedPmd::lock(batch, pmd)

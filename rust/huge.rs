@@ -52,7 +52,7 @@ pub(crate) const ORDER: u32 = super::scratch::WINDOW.ilog2();
 /// `pmd` is the entry that the window is under, and `ptl` its lock, which is held.
 pub(crate) struct LockedPmd<'b, 's> {
     batch: &'b mut Contents<'s>,
-    window: Window<'s>,
+    window: &'s Window<'s>,
     pmd: *mut bindings::pmd_t,
     ptl: *mut bindings::spinlock_t,
     _timer: stats::Timer,
@@ -73,7 +73,7 @@ pub(crate) enum HugeEntry<'t, 'b, 's> {
 impl<'b, 's> LockedPmd<'b, 's> {
     /// Locks the entry of a batch's window; [`None`] where it is another window's.
     pub(crate) fn lock(batch: &'b mut Contents<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
-        let window = (batch.place().window()).filter(|window| window.is_same(&pmd.window()))?;
+        let window = (batch.place().window()).filter(|window| window.is_same(pmd.window()))?;
         stats::count(stats::Counter::PageTableLocks, 1);
         // SAFETY: The mm is valid, and its mmap lock keeps the table that `pmd` is in.
         let ptl = unsafe { raw::pmd_lock(window.range().mm(), pmd.as_ptr()) };
@@ -98,7 +98,7 @@ impl<'b, 's> LockedPmd<'b, 's> {
     }
 
     /// The window.
-    pub(crate) fn window(&self) -> Window<'s> {
+    pub(crate) fn window(&self) -> &'s Window<'s> {
         self.window
     }
 
@@ -443,7 +443,7 @@ impl Drop for LockedHuge<'_, '_, '_> {
 ///
 /// It is ours to free.
 pub(crate) struct SpareTable<'a> {
-    window: Window<'a>,
+    window: &'a Window<'a>,
     table: bindings::pgtable_t,
 }
 
@@ -457,7 +457,7 @@ impl<'a> SpareTable<'a> {
     /// # Context
     ///
     /// May sleep.
-    pub(crate) fn new(window: Window<'a>) -> Result<Self> {
+    pub(crate) fn new(window: &'a Window<'a>) -> Result<Self> {
         // SAFETY: The mm is valid.
         let table = unsafe { raw::pte_alloc_one(window.range().mm()) };
         if table.is_null() {

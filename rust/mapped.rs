@@ -121,7 +121,7 @@ fn count_run(mut batch: Batch<'_>, pfn: usize) -> usize {
     let Some(window) = batch.place().window() else {
         return 0;
     };
-    match look_up(&window) {
+    match look_up(window) {
         Level::Hole => 0,
         Level::Leaf(pmd) => {
             LockedPmd::lock(&mut batch, pmd).map_or(0, |mut lock| match lock.entry() {

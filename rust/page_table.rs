@@ -24,10 +24,7 @@ use super::{
     word::Reason,
     PAGE_SIZE, //
 };
-use core::{
-    ops::RangeInclusive,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::{
     bindings,
     prelude::*, //
@@ -40,13 +37,13 @@ use kernel::{
 /// `ptr` is that slot; the mmap lock keeps the table that it is in.
 #[derive(Clone, Copy)]
 pub(crate) struct PmdSlot<'a> {
-    window: Window<'a>,
+    window: &'a Window<'a>,
     ptr: *mut bindings::pmd_t,
 }
 
 impl<'a> PmdSlot<'a> {
     /// The window.
-    pub(super) fn window(&self) -> Window<'a> {
+    pub(super) fn window(&self) -> &'a Window<'a> {
         self.window
     }
 
@@ -70,7 +67,7 @@ pub(crate) enum Level<'a> {
 ///
 /// The mmap lock keeps all levels but the last. What is found may change at once: take a lock and
 /// look again.
-pub(crate) fn look_up<'a>(window: &Window<'a>) -> Level<'a> {
+pub(crate) fn look_up<'a>(window: &'a Window<'a>) -> Level<'a> {
     let mm = window.range().mm();
     let addr = window.start();
 
@@ -105,10 +102,7 @@ pub(crate) fn look_up<'a>(window: &Window<'a>) -> Level<'a> {
     // SAFETY: As above.
     let leaf = !present || unsafe { raw::pmd_leaf(value) };
     // INVARIANT: Found by walking down to the window.
-    let slot = PmdSlot {
-        window: *window,
-        ptr: pmd,
-    };
+    let slot = PmdSlot { window, ptr: pmd };
     if leaf {
         Level::Leaf(slot)
     } else {
@@ -133,7 +127,7 @@ fn is_table(pud: bindings::pud_t) -> bool {
 /// # Context
 ///
 /// May sleep.
-pub(crate) fn make_entry<'a>(window: &Window<'a>) -> Result<PmdSlot<'a>> {
+pub(crate) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdSlot<'a>> {
     let mm = window.range().mm();
     let addr = window.start();
 
@@ -153,7 +147,7 @@ pub(crate) fn make_entry<'a>(window: &Window<'a>) -> Result<PmdSlot<'a>> {
     let pmd = NonNull::new(unsafe { raw::pmd_alloc(mm, pud.as_ptr(), addr) }).ok_or(ENOMEM)?;
     // INVARIANT: Found by walking down to the window.
     Ok(PmdSlot {
-        window: *window,
+        window,
         ptr: pmd.as_ptr(),
     })
 }
@@ -184,22 +178,22 @@ pub(crate) fn make_table(window: &Window<'_>) -> Result {
 ///   lock of their table is held while anybody has a reference to this value.
 /// * Every present entry that was cleared lies between the addresses in `to_flush`.
 pub(super) struct Entries<'s> {
-    window: Window<'s>,
+    window: &'s Window<'s>,
     pages: usize,
     base: NonNull<bindings::pte_t>,
-    to_flush: RangeInclusive<usize>,
+    to_flush: (usize, usize),
     mappings: Mappings,
     /// Pages that the process has now and had not before.
     more: usize,
 }
 
-/// Nothing to flush; every address makes it that address.
-const NO_FLUSH: RangeInclusive<usize> = usize::MAX..=0;
+/// Nothing to flush: with an address, it is from that to that.
+const NO_FLUSH: (usize, usize) = (usize::MAX, 0);
 
 impl<'s> Entries<'s> {
     /// The window.
-    pub(super) fn window(&self) -> &Window<'s> {
-        &self.window
+    pub(super) fn window(&self) -> &'s Window<'s> {
+        self.window
     }
 
     /// The entry, and the address, of the page with this number within the window.
@@ -226,8 +220,8 @@ impl<'s> Entries<'s> {
 
     /// Notes that the present entry at `addr` has been cleared.
     pub(super) fn owe_flush(&mut self, addr: usize) {
-        let (first, last) = (*self.to_flush.start(), *self.to_flush.end());
-        self.to_flush = first.min(addr)..=last.max(addr);
+        let (first, last) = self.to_flush;
+        self.to_flush = (first.min(addr), last.max(addr));
     }
 
     /// Flushes what is owed.
@@ -236,10 +230,10 @@ impl<'s> Entries<'s> {
     ///
     /// Under the page-table lock, in lazy MMU mode.
     pub(super) fn flush(&mut self) {
-        if self.to_flush.is_empty() {
+        let (first, last) = core::mem::replace(&mut self.to_flush, NO_FLUSH);
+        if first > last {
             return;
         }
-        let (first, last) = core::mem::replace(&mut self.to_flush, NO_FLUSH).into_inner();
         stats::count(stats::Counter::TlbFlushes, 1);
         // SAFETY: The area is valid; the range is inside it.
         unsafe { raw::flush_tlb_range(self.window.range().vma(), first, last + PAGE_SIZE) };
@@ -274,8 +268,9 @@ pub(crate) struct PteTable<'b, 's> {
 
 impl<'b, 's> PteTable<'b, 's> {
     /// Locks the page table of a batch's window; [`None`] where it has gone.
+    #[inline(always)]
     pub(crate) fn lock(batch: &'b mut Contents<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
-        let window = (batch.place().window()).filter(|window| window.is_same(&pmd.window()))?;
+        let window = (batch.place().window()).filter(|window| window.is_same(pmd.window()))?;
         let mut ptl = core::ptr::null_mut();
 
         // SAFETY: The mm is valid, and the mmap lock keeps the table that `pmd` is in. The
@@ -316,7 +311,7 @@ impl<'b, 's> PteTable<'b, 's> {
     }
 
     /// The window.
-    pub(crate) fn window(&self) -> Window<'s> {
+    pub(crate) fn window(&self) -> &'s Window<'s> {
         self.entries.window
     }
 
@@ -332,7 +327,7 @@ impl<'b, 's> PteTable<'b, 's> {
 
     /// Whether the CPU waits for one of so many pages from `first` on.
     pub(super) fn has_fault(&self, first: usize, pages: usize) -> bool {
-        let window = &self.entries.window;
+        let window = self.entries.window;
         self.call()
             .is_fault_in(window.addr(first)..window.addr(first + pages))
     }

@@ -83,6 +83,6 @@ impl Contents<'_> {
             return;
         }
         // Somebody may zap, or split, what is there between the look and the lock.
-        while !self.remap_under(look_up(&window), which) {}
+        while !self.remap_under(look_up(window), which) {}
     }
 }

@@ -373,6 +373,7 @@ impl Slot {
     }
 
     /// Notes that the destination is the target now.
+    #[inline(always)]
     fn set_migrated(&mut self) {
         self.state = State::Migrated;
         self.release(held::OFF_LRU);

@@ -277,7 +277,11 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
  * The device calls need no lock, and a signal does not end them: a driver
  * empties its memory with them when a killed process closes it. Pages that are
  * busy stay: repeat the call, with a pause, until the driver has handed out no
- * page. Free ones are left as NOT_MAPPED.
+ * page. Free ones are left as NOT_MAPPED. Windows are shorter where pages are
+ * mapped here and there. Where a process maps pages one after the other, its
+ * mmap lock is held for reading during the callbacks, as it is in other calls;
+ * it is only tried for, so that the caller may have any lock but one that it
+ * takes in a callback.
  *
  * @pfns has a word for each page of the range. Only hmm_migrate_device_pfns()
  * reads it: words with VALID name pages. It may be NULL for a fault and for a
