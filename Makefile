@@ -2,7 +2,7 @@
 #
 # What a person types. kbuild reads Kbuild instead.
 
-.PHONY: help run test bench bench-insn bench-compare shell module quick hmm-tests kernel lint clean distclean
+.PHONY: help run test bench bench-insn bench-compare shell module quick hmm-tests mutants kernel lint clean distclean
 
 help:
 	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
@@ -18,6 +18,7 @@ help:
 	@echo '  make quick T=NAME        the same, then boot and run one test program (without T: the KUnit tests)'
 	@echo '  make quick T=NAME:TEST   one test of it, as hmm-tests:migrate or hmm-tests:hmm.hmm_device_private.migrate'
 	@echo '  make hmm-tests           boot and run the tests of mainline; ROUNDS=10 so often, ENGINE=mainline on its engine'
+	@echo '  make mutants             take one guard after the other out of the module: does its test fail? (M="NAME..." some)'
 	@echo '  make shell               a shell in the machine; CMD="..." runs one command there instead'
 	@echo '  make kernel              build all, boot nothing'
 	@echo '  make lint                rustfmt, clippy, checkpatch'
@@ -60,6 +61,9 @@ quick:
 
 hmm-tests:
 	@QUICK=1 scripts/vm test hmm-tests
+
+mutants:
+	@scripts/mutants $(M)
 
 kernel:
 	@scripts/kernel build
