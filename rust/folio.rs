@@ -467,11 +467,6 @@ impl LockedFolio {
     pub(crate) fn folio(&self) -> Folio<'_> {
         self.0.folio()
     }
-
-    /// Hands lock and reference over to whoever takes the pointer.
-    pub(crate) fn into_raw(self) -> NonNull<bindings::folio> {
-        core::mem::ManuallyDrop::new(self).0 .0
-    }
 }
 
 impl Drop for LockedFolio {

@@ -15,10 +15,7 @@ use super::{
     lru,
     raw,
     rmap::Mappings,
-    slot::{
-        Slot,
-        State, //
-    },
+    slot::Slot,
     stats,
     vma::Window,
     word::Reason,

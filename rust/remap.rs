@@ -31,7 +31,7 @@ impl PteTable<'_, '_> {
 
     /// Does a step for each hole that has a page to fill it; one that fails stays a hole, with the
     /// reason.
-    pub(crate) fn each_given_hole(
+    pub(super) fn each_given_hole(
         &mut self,
         mut step: impl FnMut(&mut Entries<'_>, &mut Slot) -> Result<(), Reason>,
     ) {
@@ -162,7 +162,7 @@ impl Entries<'_> {
 
     /// Takes zero pages, where they are mapped, out of a slot's hole; false where there is no hole
     /// now.
-    pub(crate) fn clear_hole(&mut self, slot: &Slot) -> bool {
+    pub(super) fn clear_hole(&mut self, slot: &Slot) -> bool {
         slot.pages()
             .all(|index| self.is_empty(index) || self.clear_page(index))
     }
@@ -192,7 +192,7 @@ impl Entries<'_> {
     /// # Errors
     ///
     /// [`Reason::Raced`] where something is there now, or the page is not ready.
-    pub(crate) fn fill(&mut self, slot: &mut Slot) -> Result<(), Reason> {
+    pub(super) fn fill(&mut self, slot: &mut Slot) -> Result<(), Reason> {
         let range = *self.window().range();
         let Some(target) = slot.dst().filter(|_| slot.is_charged()) else {
             return Err(Reason::Raced);

@@ -158,10 +158,12 @@ impl<'a> Scratch<'a> {
     /// Ends a window: writes what became of each page, and says it.
     pub(crate) fn finish(&mut self, offset: usize, pages: usize) -> &[Outcome] {
         let lent = self.lend(offset, pages);
-        let mut words = lent.words.iter();
+        let mut words = lent.words;
         for (outcome, count) in word::runs(lent.outcomes) {
             let word = PfnWord::outcome(outcome);
-            words.by_ref().take(count).for_each(|place| place.set(word));
+            let (run, rest) = words.split_at_checked(count).unwrap_or_default();
+            run.iter().for_each(|place| place.set(word));
+            words = rest;
         }
         lent.outcomes
     }

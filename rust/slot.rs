@@ -171,6 +171,7 @@ impl Slot {
         let (flags, pages) = (src.folio().word_flags(), src.folio().pages());
         // SAFETY: Lock and reference come with `src`.
         let slot = unsafe { Self::source(src.folio(), pages, index, flags, 0, false) };
+        // They are the slot's now.
         core::mem::forget(src);
         // INVARIANT: The reference comes with `anon_vma`.
         Self {

@@ -113,7 +113,8 @@ impl Eq for Outcome {}
 pub(crate) fn runs(mut outcomes: &[Outcome]) -> impl Iterator<Item = (Outcome, usize)> + '_ {
     core::iter::from_fn(move || {
         let first = *outcomes.first()?;
-        let count = outcomes.iter().take_while(|other| **other == first).count();
+        let other = outcomes.iter().position(|outcome| *outcome != first);
+        let count = other.unwrap_or(outcomes.len());
         outcomes = outcomes.get(count..).unwrap_or_default();
         Some((first, count))
     })
