@@ -76,6 +76,50 @@ TEST_F(mover, books)
 	ASSERT_EQ(0, group_leave(GROUP));
 }
 
+static long on_lists(void)
+{
+	return stat_of("inactive_anon") + stat_of("active_anon");
+}
+
+static long on_all_lists(void)
+{
+	return (vm_count("nr_inactive_anon") + vm_count("nr_active_anon")) *
+	       PAGE;
+}
+
+/* The lengths of the lists that reclaim looks at, and what is mapped. */
+TEST_F(mover, lists)
+{
+	char *memory = pages_map(PAGES);
+	long mapped, lists, all_lists, gone = 0;
+
+	ASSERT_EQ(0, group_enter(GROUP));
+	fill(memory, PAGES, 1);
+	vm_settled("nr_mlock");
+	mapped = vm_count("nr_anon_pages") * PAGE;
+	lists = on_lists();
+	all_lists = on_all_lists();
+	EXPECT_LE(PAGES * PAGE, lists + SLACK);
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	vm_settled("nr_mlock");
+	if (self->mover.away != SYSTEM)
+		gone = PAGES * PAGE;
+	EXPECT_NEAR(mapped, vm_count("nr_anon_pages") * PAGE);
+	EXPECT_NEAR(lists - gone, on_lists());
+	EXPECT_NEAR(all_lists - gone, on_all_lists());
+	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	vm_settled("nr_mlock");
+	EXPECT_NEAR(mapped, vm_count("nr_anon_pages") * PAGE);
+	EXPECT_NEAR(lists, on_lists());
+	EXPECT_NEAR(all_lists, on_all_lists());
+	pages_unmap(memory, PAGES);
+	vm_settled("nr_mlock");
+	EXPECT_NEAR(mapped - PAGES * PAGE, vm_count("nr_anon_pages") * PAGE);
+	EXPECT_NEAR(lists - PAGES * PAGE, on_lists());
+	EXPECT_NEAR(all_lists - PAGES * PAGE, on_all_lists());
+	ASSERT_EQ(0, group_leave(GROUP));
+}
+
 /* What is made on a device is paid for as well. */
 TEST_F(mover, holes)
 {
