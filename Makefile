@@ -2,7 +2,7 @@
 #
 # What a person types. kbuild reads Kbuild instead.
 
-.PHONY: help run test bench bench-insn bench-compare shell module quick hmm-tests mutants kernel lint clean distclean
+.PHONY: help run test bench bench-insn bench-compare profile shell module quick hmm-tests mutants kernel lint clean distclean
 
 help:
 	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
@@ -12,6 +12,7 @@ help:
 	@echo '  make bench               mainline and this module in turns: a table, bench.json, bench.svg (15 minutes)'
 	@echo '  make bench-insn          the same cases in instructions, which repeat: bench-insn.json, bench-insn.svg'
 	@echo '  make bench-compare OLD=FILE  what is slower in bench.json (or NEW=FILE) than in a saved one'
+	@echo '  make profile C=CASE      the functions that the instructions of a case are spent in, by both engines'
 	@echo
 	@echo 'while working on it:'
 	@echo '  make module              build the module, the test drivers and the test programs'
@@ -49,6 +50,9 @@ bench-insn:
 
 bench-compare:
 	@scripts/bench compare '$(OLD)' $(NEW)
+
+profile:
+	@scripts/profile '$(C)' $(P)
 
 shell:
 	@QUICK=1 scripts/vm shell $(if $(value CMD),'$(subst ','\'',$(value CMD))')

@@ -12,6 +12,7 @@
 /* One call of an engine: what the driver must know, and what it has taken. */
 struct run {
 	struct bench_result result;
+	enum bench_engine engine;
 	enum bench_to to;
 	int node;		/* of system memory */
 	bool large;

@@ -47,6 +47,7 @@ static long over_vma(struct run *run, const struct engine *engine,
 long call_move(struct bench_move *request)
 {
 	struct run run = {
+		.engine = request->engine,
 		.to = request->to,
 		.node = request->node,
 		.large = request->large,
@@ -78,6 +79,7 @@ long call_move(struct bench_move *request)
 long call_evict(struct bench_evict *request)
 {
 	struct run run = {
+		.engine = request->engine,
 		.to = BENCH_TO_SYSTEM,
 		.node = request->node,
 		.large = true,
@@ -146,10 +148,11 @@ vm_fault_t call_fault(struct vm_fault *vmf)
 {
 	unsigned long size = READ_ONCE(faults.npages) * PAGE_SIZE;
 	struct run run = {
+		.engine = READ_ONCE(faults.engine),
 		.to = BENCH_TO_SYSTEM,
 		.node = READ_ONCE(faults.node),
 	};
-	const struct engine *engine = engines[READ_ONCE(faults.engine)];
+	const struct engine *engine = engines[run.engine];
 	unsigned long start, end;
 	vm_fault_t ret;
 

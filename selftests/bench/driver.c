@@ -9,6 +9,7 @@
 #include <linux/timekeeping.h>
 
 #include "bench.h"
+#include "mark.h"
 
 static struct folio *system_take(struct run *run, unsigned int order)
 {
@@ -53,18 +54,35 @@ struct folio *driver_copy(struct run *run, struct page *from,
 	return folio;
 }
 
+static void mark_engine(const struct run *run)
+{
+	bool away = run->to == BENCH_TO_DEVICE;
+
+	if (run->engine == BENCH_MAINLINE && away)
+		mark(MARK_ENGINE(BENCH_MAINLINE, true));
+	else if (run->engine == BENCH_MAINLINE)
+		mark(MARK_ENGINE(BENCH_MAINLINE, false));
+	else if (away)
+		mark(MARK_ENGINE(BENCH_HMM_MIGRATE, true));
+	else
+		mark(MARK_ENGINE(BENCH_HMM_MIGRATE, false));
+}
+
 void driver_total_begin(struct run *run)
 {
 	run->total_begin = ktime_get_ns();
+	mark_engine(run);
 }
 
 void driver_total_end(struct run *run)
 {
+	mark(MARK_NOTHING);
 	run->result.total_ns += ktime_get_ns() - run->total_begin;
 }
 
 void driver_copy_begin(struct run *run)
 {
+	mark(MARK_DRIVER);
 	run->copy_begin = ktime_get_ns();
 	if (!run->result.windows++)
 		run->result.before_ns += run->copy_begin - run->total_begin;
@@ -74,10 +92,12 @@ void driver_copy_end(struct run *run)
 {
 	run->copy_end = ktime_get_ns();
 	run->result.copy_ns += run->copy_end - run->copy_begin;
+	mark_engine(run);
 }
 
 void driver_tell_begin(struct run *run)
 {
+	mark(MARK_DRIVER);
 	run->copy_begin = ktime_get_ns();
 	run->result.between_ns += run->copy_begin - run->copy_end;
 }
@@ -85,4 +105,5 @@ void driver_tell_begin(struct run *run)
 void driver_tell_end(struct run *run)
 {
 	run->result.copy_ns += ktime_get_ns() - run->copy_begin;
+	mark_engine(run);
 }
