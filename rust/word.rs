@@ -109,12 +109,30 @@ impl PartialEq for Outcome {
 
 impl Eq for Outcome {}
 
+/// How many outcomes, from the first on, are like the first.
+fn count_like_first(outcomes: &[Outcome]) -> usize {
+    const _: () = assert!(size_of::<Outcome>() == 1);
+    // SAFETY: An outcome is one byte, which is initialised.
+    let bytes = unsafe { core::slice::from_raw_parts(outcomes.as_ptr().cast(), outcomes.len()) };
+    let Some(&first) = bytes.first() else {
+        return 0;
+    };
+    // Mostly all are, so that it pays to look at a word at a time.
+    let (words, _) = bytes.as_chunks();
+    let like = u64::from_ne_bytes([first; 8]);
+    let count = 8
+        * (words.iter())
+            .take_while(|word| u64::from_ne_bytes(**word) == like)
+            .count();
+    let rest = bytes.get(count..).unwrap_or_default();
+    count + rest.iter().take_while(|byte| **byte == first).count()
+}
+
 /// What has become of the pages of a window, and of how many of them in a row.
 pub(crate) fn runs(mut outcomes: &[Outcome]) -> impl Iterator<Item = (Outcome, usize)> + '_ {
     core::iter::from_fn(move || {
         let first = *outcomes.first()?;
-        let other = outcomes.iter().position(|outcome| *outcome != first);
-        let count = other.unwrap_or(outcomes.len());
+        let count = count_like_first(outcomes);
         outcomes = outcomes.get(count..).unwrap_or_default();
         Some((first, count))
     })
@@ -289,6 +307,20 @@ mod tests {
         assert!(word.has(VALID | ERROR | WRITE));
         assert!(!word.has(MIGRATE));
         assert_eq!(word.pfn(), 7);
+    }
+
+    #[test]
+    fn runs_are_counted_wherever_they_end() {
+        for length in 1..40 {
+            let mut outcomes = [Outcome::Left(Reason::Pinned); 40];
+            outcomes[..length].fill(Outcome::Moved);
+            let mut runs = runs(&outcomes);
+
+            assert!(runs.next() == Some((Outcome::Moved, length)));
+            assert!(runs.next() == Some((Outcome::Left(Reason::Pinned), 40 - length)));
+            assert!(runs.next().is_none());
+        }
+        assert!(runs(&[]).next().is_none());
     }
 
     #[test]
