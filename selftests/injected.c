@@ -10,8 +10,8 @@
 #include "test.h"
 
 #define MOST	2000	/* allocations of one call */
-#define EACH	64	/* of which so many fail one by one */
-#define SOME	29	/* and then one of so many */
+#define EACH	48	/* of which so many fail one by one */
+#define SOME	41	/* and then one of so many */
 
 /*
  * What is in the range before each call: small pages and holes at the end of a
@@ -174,8 +174,10 @@ static void fail_each(struct __test_metadata *_metadata, int fd, call_t before,
 	for (number = 1; failed && number < MOST;
 	     number += number < EACH ? 1 : SOME) {
 		memory = range_map(&mapping);
-		if (before)
+		if (before) {
 			before(fd, memory);
+			ASSERT_EQ(PAGES, own_in_use(fd));
+		}
 		fail_nth(number);
 		call(fd, memory);
 		failed = has_failed();
