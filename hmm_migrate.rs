@@ -27,7 +27,7 @@
 //! ```text
 //! mmap_lock (read; the caller's; for eviction by frame number only tried, or none)
 //!   folio lock (only ever tried, also under the page-table lock)
-//!     anon_vma or i_mmap rwsem (inside try_to_migrate() and remove_migration_ptes())
+//!     anon_vma or i_mmap rwsem (Areas, or inside try_to_migrate() and remove_migration_ptes())
 //!       page-table lock (PteTable, LockedPmd)
 //!         lruvec lock, swap cluster lock
 //! ```

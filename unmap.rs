@@ -58,6 +58,7 @@ pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
 
 /// Puts migration entries wherever else the sources are mapped, and flushes the TLB once for all.
 fn unmap_others(batch: &mut Contents<'_>) {
+    batch.unmap_shared();
     batch.each_source(|source| {
         if source.src().is_some_and(|src| src.is_mapped()) {
             source.unmap_others();

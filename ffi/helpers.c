@@ -647,6 +647,11 @@ __helper bool hmm_raw_folio_mapped(struct folio *folio)
 	return folio_mapped(folio);
 }
 
+__helper bool hmm_raw_folio_has_no_mapcount(struct folio *folio)
+{
+	return atomic_read(&folio->_mapcount) == -1;
+}
+
 __helper unsigned long hmm_raw_folio_index_field(struct folio *folio)
 {
 	return folio->index;
@@ -974,6 +979,18 @@ __helper void hmm_raw_folio_add_new_anon_rmap(struct folio *folio,
 	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
 }
 
+/* As folio_add_new_anon_rmap() for a small folio. */
+__helper void hmm_raw_folio_set_anon(struct folio *folio,
+				     struct vm_area_struct *vma,
+				     unsigned long addr)
+{
+	if (!folio_test_swapbacked(folio) && !(vma->vm_flags & VM_DROPPABLE))
+		__folio_set_swapbacked(folio);
+	folio->index = linear_anon_page_index(vma, addr);
+	WRITE_ONCE(folio->mapping,
+		   (void *)vma->anon_vma + FOLIO_MAPPING_ANON);
+}
+
 __helper void hmm_raw_rmap_walk(struct folio *folio,
 				bool (*one)(struct folio *folio,
 					    struct vm_area_struct *vma,
@@ -1020,6 +1037,53 @@ __helper struct anon_vma *hmm_raw_folio_get_anon_vma(struct folio *folio)
 __helper void hmm_raw_put_anon_vma(struct anon_vma *anon_vma)
 {
 	put_anon_vma(anon_vma);
+}
+
+__helper struct anon_vma *hmm_raw_folio_anon_vma(struct folio *folio)
+{
+	return (void *)((unsigned long)folio->mapping & ~FOLIO_MAPPING_FLAGS);
+}
+
+__helper void hmm_raw_anon_vma_lock_read(struct anon_vma *anon_vma)
+{
+	anon_vma_lock_read(anon_vma);
+}
+
+__helper void hmm_raw_anon_vma_unlock_read(struct anon_vma *anon_vma)
+{
+	anon_vma_unlock_read(anon_vma);
+}
+
+__helper struct anon_vma_chain *
+hmm_raw_anon_rmap_first(struct anon_vma *anon_vma, unsigned long first,
+			unsigned long last)
+{
+	return anon_rmap_tree_iter_first(anon_vma, first, last);
+}
+
+__helper struct anon_vma_chain *
+hmm_raw_anon_rmap_next(struct anon_vma_chain *avc, unsigned long first,
+		       unsigned long last)
+{
+	return anon_rmap_tree_iter_next(avc, first, last);
+}
+
+__helper struct vm_area_struct *hmm_raw_avc_vma(struct anon_vma_chain *avc)
+{
+	return avc->vma;
+}
+
+__helper unsigned long hmm_raw_vma_anon_address(struct vm_area_struct *vma,
+						unsigned long first,
+						unsigned long nr_pages)
+{
+	return vma_anon_address(vma, first, nr_pages);
+}
+
+__helper unsigned long
+hmm_raw_linear_anon_page_index(struct vm_area_struct *vma, unsigned long addr)
+{
+	return linear_anon_page_index(vma, addr);
 }
 
 /* The LRU. */
@@ -1163,6 +1227,26 @@ __helper bool hmm_raw_vma_is_mlocked(struct vm_area_struct *vma)
 	return vma->vm_flags & VM_LOCKED;
 }
 
+__helper unsigned long hmm_raw_vma_start(struct vm_area_struct *vma)
+{
+	return vma->vm_start;
+}
+
+__helper unsigned long hmm_raw_vma_end(struct vm_area_struct *vma)
+{
+	return vma->vm_end;
+}
+
+__helper bool hmm_raw_vma_may_be_written(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_WRITE;
+}
+
+__helper bool hmm_raw_vma_is_temporary_stack(struct vm_area_struct *vma)
+{
+	return vma_is_temporary_stack(vma);
+}
+
 __helper unsigned long hmm_raw_vma_special_flags(struct vm_area_struct *vma)
 {
 	return vma->vm_flags & (VM_SPECIAL | VM_SHADOW_STACK);
@@ -1218,10 +1302,11 @@ __helper int hmm_raw_folio_memcg_alloc_deferred(struct folio *folio)
 __helper void hmm_raw_notifier_start(struct mmu_notifier_range *range,
 				     struct mm_struct *mm,
 				     unsigned long start, unsigned long end,
-				     void *owner)
+				     bool migrates, void *owner)
 {
-	mmu_notifier_range_init_owner(range, MMU_NOTIFY_MIGRATE, 0, mm, start,
-				      end, owner);
+	mmu_notifier_range_init_owner(range, migrates ? MMU_NOTIFY_MIGRATE :
+							MMU_NOTIFY_CLEAR,
+				      0, mm, start, end, owner);
 	mmu_notifier_invalidate_range_start(range);
 }
 

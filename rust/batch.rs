@@ -35,7 +35,8 @@ use core::{
     mem::MaybeUninit,
     ops::{
         Deref,
-        DerefMut, //
+        DerefMut,
+        Range, //
     },
 };
 
@@ -52,7 +53,7 @@ pub(crate) enum Which {
 }
 
 impl Which {
-    fn has(self, slot: &Slot) -> bool {
+    pub(super) fn has(self, slot: &Slot) -> bool {
         self == Which::All || slot.state() == State::Refused
     }
 }
@@ -150,6 +151,17 @@ impl<'s> Contents<'s> {
         self.slots.len = 0;
     }
 
+    /// Slots by their numbers.
+    pub(super) fn slots(&self, numbers: Range<usize>) -> &[Slot] {
+        self.slots.as_slice().get(numbers).unwrap_or_default()
+    }
+
+    /// Slots by their numbers.
+    pub(super) fn slots_mut(&mut self, numbers: Range<usize>) -> &mut [Slot] {
+        let slots = self.slots.as_mut_slice().get_mut(numbers);
+        slots.unwrap_or_default()
+    }
+
     /// A slot by its number.
     pub(super) fn slot_mut(&mut self, number: usize) -> Option<&mut Slot> {
         self.slots.as_mut_slice().get_mut(number)
@@ -209,7 +221,7 @@ impl<'s> Contents<'s> {
     }
 
     /// Whether the caller's words from a page on name these frames, one after the other.
-    pub(crate) fn has_pfns(&self, index: usize, mut pfns: core::ops::Range<usize>) -> bool {
+    pub(crate) fn has_pfns(&self, index: usize, mut pfns: Range<usize>) -> bool {
         let first = pfns.start;
         pfns.all(|pfn| {
             let word = self.word(index + pfn - first);
@@ -217,7 +229,7 @@ impl<'s> Contents<'s> {
         })
     }
 
-    fn note(&mut self, pages: core::ops::Range<usize>, outcome: Outcome) {
+    fn note(&mut self, pages: Range<usize>, outcome: Outcome) {
         match self.outcomes.get_mut(pages) {
             Some([one]) => *one = outcome,
             Some(outcomes) => outcomes.fill(outcome),
@@ -226,7 +238,7 @@ impl<'s> Contents<'s> {
     }
 
     /// Notes why pages stay.
-    pub(crate) fn leave(&mut self, pages: core::ops::Range<usize>, reason: Reason) {
+    pub(crate) fn leave(&mut self, pages: Range<usize>, reason: Reason) {
         self.note(pages, Outcome::Left(reason));
     }
 
@@ -420,7 +432,7 @@ impl<'s> Contents<'s> {
     }
 
     /// The order of the driver's word for a page, if a folio of that order fits into `whole` there.
-    fn fitting_order(&self, index: usize, whole: &core::ops::Range<usize>) -> u32 {
+    fn fitting_order(&self, index: usize, whole: &Range<usize>) -> u32 {
         match self.word(index).answer() {
             Answer::Given(word) => {
                 let pages = 1 << word.order();
@@ -450,13 +462,13 @@ impl<'s> Contents<'s> {
     /// Checks a destination, which is to be of an order, and takes it over as far as it is one.
     #[inline(always)]
     fn accept(&mut self, number: usize, word: PfnWord, order: u32) -> Result<(), Reason> {
-        let slot = self.slots.as_slice().get(number);
-        let src = slot.and_then(Slot::src).map(|src| src.pfn());
-        let mut frames = core::mem::replace(&mut self.frames, Frames::NONE);
-        let verdict = destination::check(word, src, order, &self.call.policy, &mut frames, |dst| {
-            self.has(dst)
-        });
-        self.frames = frames;
+        let slots = self.slots.as_slice();
+        let src = slots.get(number).and_then(Slot::src);
+        let src = src.map(|src| src.pfn());
+        // A fresh folio that is some slot's already bears its number.
+        let has = |dst: Folio<'_>| slots.get(dst.mark()).and_then(Slot::dst) == Some(dst);
+        let verdict =
+            destination::check(word, src, order, &self.call.policy, &mut self.frames, has);
         let slot = self.slot_mut(number).ok_or(Reason::BadDestination)?;
         let (dst, result) = match verdict {
             Verdict::Good(dst) => (dst, Ok(())),
@@ -467,12 +479,6 @@ impl<'s> Contents<'s> {
         // nowhere, and in no other slot.
         unsafe { slot.give(dst, word, number) };
         result
-    }
-
-    /// Whether a slot has this fresh folio as its destination: the one whose number it bears.
-    fn has(&self, folio: Folio<'_>) -> bool {
-        let slot = self.slots.as_slice().get(folio.mark());
-        slot.and_then(Slot::dst) == Some(folio)
     }
 
     /// Notes why a slot's source stays, or its hole is not filled.
@@ -533,25 +539,30 @@ impl<'s> Contents<'s> {
             let Some(slot) = self.slots.as_slice().get(number) else {
                 break;
             };
-            let moved = matches!(slot.state(), State::Migrated | State::Filled);
+            let moved = slot.has_moved();
             let (first, pages) = (slot.index(), slot.pages());
-            let dst = slot.result();
+            let result = slot.result(moved);
             if moved {
-                stats::count_moved(slot.src(), slot.dst(), pages.len());
+                stats::count_moved(slot);
             }
-            if first < next {
+            if first == next {
+                next += if moved { pages.len() } else { 1 };
+            } else if first > next {
+                self.clear_words(next..first);
+                next = if moved { pages.end } else { first + 1 };
+            } else {
                 // Parts of what could not move as one come last.
                 self.clear_words(next..self.words.len());
                 next = self.words.len();
-            } else {
-                self.clear_words(next..first);
-                next = if moved { pages.end } else { first + 1 };
             }
             if moved {
                 self.note(pages, Outcome::Moved);
             }
-            let outcome = self.outcomes.get(first).copied().map(PfnWord::outcome);
-            if let (Some(result), Some(word)) = (dst.or(outcome), self.words.get(first)) {
+            let result = result.or_else(|| {
+                let outcome = self.outcomes.get(first).copied();
+                outcome.map(PfnWord::outcome)
+            });
+            if let (Some(result), Some(word)) = (result, self.words.get(first)) {
                 word.set(result);
             }
         }
@@ -561,7 +572,7 @@ impl<'s> Contents<'s> {
     }
 
     /// Says nothing in these words.
-    fn clear_words(&self, words: core::ops::Range<usize>) {
+    fn clear_words(&self, words: Range<usize>) {
         let words = self.words.get(words).unwrap_or_default();
         words.iter().for_each(|word| word.set(PfnWord::NOTHING));
     }

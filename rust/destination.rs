@@ -108,11 +108,7 @@ pub(crate) fn check(
     if !folio.is_locked() {
         return refuse(word, "it is not locked");
     }
-    if folio.has_type_or_is_reserved()
-        || folio.is_mapped()
-        || folio.has_mapping()
-        || folio.is_on_lru()
-    {
+    if !folio.is_unused() || folio.has_mapping() || folio.is_on_lru() {
         return refuse(
             word,
             "it is not fresh: it has a mapping, or is on the LRU, or is given twice",

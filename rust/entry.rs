@@ -138,6 +138,13 @@ impl Entries<'_> {
         Seen::Other(Reason::Kind)
     }
 
+    /// Whether an entry maps a page frame, or stands for it, and if so whether it is present.
+    pub(super) fn maps(&self, index: usize, pfn: usize) -> Option<bool> {
+        let pte = self.get(index)?;
+        let is_page = migration_entry::page_pfn(pte) == Some(pfn);
+        is_page.then(|| migration_entry::pte_present(pte))
+    }
+
     /// Whether the entries after `index` map the pages of a folio after its first, in order, in the
     /// way that `first` maps that.
     fn maps_rest(&self, index: usize, first: pte_t, folio: Folio<'_>) -> bool {
@@ -150,6 +157,63 @@ impl Entries<'_> {
                     && migration_entry::page_pfn(pte) == Some(pfn + number)
             })
         })
+    }
+
+    /// Puts a migration entry in the place of one that maps page `number` of a folio, or stands for
+    /// it; with it comes what it says. The page still counts as mapped.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Pinned`] where the page is pinned; the entry is as it was then.
+    ///
+    /// # Safety
+    ///
+    /// The entry is one for that page, and `present` says of which kind. The folio is locked, and
+    /// stays so as long as the migration entry is there.
+    #[inline(always)]
+    pub(super) unsafe fn freeze(
+        &mut self,
+        index: usize,
+        folio: Folio<'_>,
+        number: usize,
+        present: bool,
+    ) -> Result<(pte_t, Frozen), Reason> {
+        let range = self.window().range();
+        let (mm, vma) = (range.mm(), range.vma());
+        let Some((ptep, addr)) = self.at(index) else {
+            return Err(Reason::Raced);
+        };
+        let (page, pfn) = (folio.page(number), folio.pfn().wrapping_add(number));
+
+        if present {
+            // SAFETY: The area is valid, and the entry is present.
+            unsafe { raw::flush_cache_page(vma, addr, pfn) };
+        }
+        // The hardware may have set accessed and dirty bits since the entry was read.
+        // SAFETY: By the type invariants the lock of the table is held.
+        let old = unsafe { raw::ptep_get_and_clear(mm, addr, ptep) };
+        if present {
+            self.owe_flush(addr);
+        }
+        // SAFETY: The page is mapped, so it is valid; it is anonymous.
+        let exclusive = folio.is_anon() && unsafe { raw::page_anon_exclusive(page) };
+        // Clear first, then look for pins: a fast pin looks at the entry after it has pinned.
+        // SAFETY: The entry is cleared, the folio locked, the table locked.
+        if exclusive && unsafe { raw::folio_try_share_anon_rmap_pte(folio.as_ptr(), page) } != 0 {
+            // SAFETY: By the type invariants the lock of the table is held; the entry is as it was.
+            unsafe { raw::set_pte_at(mm, addr, ptep, old) };
+            return Err(Reason::Pinned);
+        }
+        if present && migration_entry::pte_dirty(old) && !folio.is_dirty() {
+            // SAFETY: The caller promises that the folio is locked.
+            unsafe { folio.mark_dirty() };
+        }
+        let frozen = Frozen::of_mapping(old, exclusive);
+        let entry = frozen.entry(pfn);
+        // SAFETY: By the type invariants the lock of the table is held; the folio stays locked as
+        // long as the entry is there.
+        unsafe { raw::set_pte_at(mm, addr, ptep, entry) };
+        Ok((entry, frozen))
     }
 
     /// Writes an entry that was not present.
@@ -339,46 +403,17 @@ impl LockedEntry<'_, '_, '_> {
     /// what it says.
     #[inline(always)]
     fn freeze_page(&mut self, number: usize) -> Result<(pte_t, Frozen), Reason> {
-        let entries = self.entry.table.entries();
-        let range = entries.window().range();
-        let (mm, vma) = (range.mm(), range.vma());
-        let Some((ptep, addr)) = entries.at(self.entry.index + number) else {
-            return Err(Reason::Raced);
-        };
+        let index = self.entry.index + number;
+        let present = migration_entry::pte_present(self.entry.pte);
         // SAFETY: By the type invariants the folio is valid.
         let folio = unsafe { Folio::from_raw(self.entry.folio) };
-        let (page, pfn) = (folio.page(number), folio.pfn().wrapping_add(number));
-        let present = migration_entry::pte_present(self.entry.pte);
-
-        if present {
-            // SAFETY: The area is valid, and the entry is present.
-            unsafe { raw::flush_cache_page(vma, addr, pfn) };
+        // SAFETY: By the type invariants the folio is locked, and the entry maps its page.
+        unsafe {
+            self.entry
+                .table
+                .entries()
+                .freeze(index, folio, number, present)
         }
-        // The hardware may have set accessed and dirty bits since the entry was read.
-        // SAFETY: By the type invariants of `PteTable` its lock is held.
-        let old = unsafe { raw::ptep_get_and_clear(mm, addr, ptep) };
-        if present {
-            entries.owe_flush(addr);
-        }
-        // SAFETY: By the type invariants the page is valid; it is anonymous.
-        let exclusive = folio.is_anon() && unsafe { raw::page_anon_exclusive(page) };
-        // Clear first, then look for pins: a fast pin looks at the entry after it has pinned.
-        // SAFETY: The entry is cleared, the folio locked, the table locked.
-        if exclusive && unsafe { raw::folio_try_share_anon_rmap_pte(folio.as_ptr(), page) } != 0 {
-            // SAFETY: By the type invariants of `PteTable` its lock is held; the entry is as it was.
-            unsafe { raw::set_pte_at(mm, addr, ptep, old) };
-            return Err(Reason::Pinned);
-        }
-        if present && migration_entry::pte_dirty(old) && !folio.is_dirty() {
-            // SAFETY: By the type invariants the folio is locked.
-            unsafe { folio.mark_dirty() };
-        }
-        let frozen = Frozen::of_mapping(old, exclusive);
-        let entry = frozen.entry(pfn);
-        // SAFETY: By the type invariants of `PteTable` its lock is held; the folio stays locked as
-        // long as the entry is there.
-        unsafe { raw::set_pte_at(mm, addr, ptep, entry) };
-        Ok((entry, frozen))
     }
 
     /// Undoes [`Self::freeze_page`], while the page still counts as mapped.

@@ -209,6 +209,15 @@ impl<'a> Folio<'a> {
         self.is_anon() || unsafe { raw::folio_file_can_migrate(self.as_ptr()) }
     }
 
+    /// What finds the mappings of anonymous memory.
+    pub(super) fn anon_vma(self) -> Option<NonNull<bindings::anon_vma>> {
+        if !self.is_plain_anon() {
+            return None;
+        }
+        // SAFETY: By the type invariants the folio is valid; it is anonymous.
+        NonNull::new(unsafe { raw::folio_anon_vma(self.as_ptr()) })
+    }
+
     /// The owner of the device memory, or NULL for ordinary memory.
     pub(crate) fn owner(self) -> *mut c_void {
         if !self.is_zone_device() {
@@ -218,13 +227,20 @@ impl<'a> Folio<'a> {
         unsafe { raw::folio_pgmap_owner(self.as_ptr()) }
     }
 
-    /// Whether this is of a kind that is no folio of user memory: slab, page table, reserved.
-    pub(crate) fn has_type_or_is_reserved(self) -> bool {
+    /// Whether it is mapped nowhere, has no type, and is not reserved by the kernel.
+    pub(crate) fn is_unused(self) -> bool {
         let page = self.page(0);
-        // SAFETY: The page of a valid folio is valid.
-        let typed = unsafe { raw::page_is_typed(page) };
-        // SAFETY: As above. Device memory is reserved for its device.
-        typed || (!self.is_zone_device() && unsafe { raw::page_reserved(page) })
+        // SAFETY: The page of a valid folio is valid. Device memory is reserved for its device.
+        if !self.is_zone_device() && unsafe { raw::page_reserved(page) } {
+            return false;
+        }
+        if !self.is_large() {
+            // A page has its type where a small folio counts its mappings.
+            // SAFETY: By the type invariants the folio is valid.
+            return unsafe { raw::folio_has_no_mapcount(self.as_ptr()) };
+        }
+        // SAFETY: As above.
+        !self.is_mapped() && !unsafe { raw::page_is_typed(page) }
     }
 
     /// What its statistics are counted for: its memcg, or what stands for it, and its node.
@@ -417,12 +433,19 @@ impl<'a> Puts<'a> {
         Self { batch }
     }
 
-    /// Puts a reference, soon, or at the latest when this is dropped.
+    /// Puts a reference: that of a small folio soon, or at the latest when this is dropped.
+    ///
+    /// Nothing is saved where a folio has many pages to be freed.
     ///
     /// # Safety
     ///
     /// The caller owns the reference, and gives it up; the folio may be gone afterwards.
     pub(super) unsafe fn put(&mut self, folio: Folio<'_>) {
+        if folio.is_large() {
+            // SAFETY: The caller's promise.
+            unsafe { folio.put() };
+            return;
+        }
         // INVARIANT: The caller's reference.
         // SAFETY: By the type invariants there is a count; a full batch is flushed at once.
         let room = unsafe { raw::folio_batch_add(self.batch.as_mut_ptr(), folio.as_ptr()) };

@@ -103,15 +103,20 @@ fn fail_holes(batch: &mut Contents<'_>, reason: Reason) {
 fn fill_under(table: &mut PteTable<'_, '_>) {
     let stable = table.window().range().is_stable();
 
-    // Where the zero page is mapped, every processor must have forgotten it before one of them
-    // can write to the new page.
     table.each_given_hole(|entries, slot| {
-        if stable && entries.clear_hole(slot) {
+        let filled = stable && entries.fill(slot);
+        if filled || (stable && entries.clear_hole(slot)) {
             Ok(())
         } else {
             Err(Reason::Raced)
         }
     });
-    table.flush();
-    table.each_given_hole(|entries, slot| entries.fill(slot));
+    // Where the zero page was mapped, every processor must have forgotten it before one of them
+    // can write to the new page.
+    if table.flush() {
+        table.each_given_hole(|entries, slot| {
+            let filled = entries.fill(slot);
+            filled.then_some(()).ok_or(Reason::Raced)
+        });
+    }
 }

@@ -24,6 +24,7 @@ pub(crate) mod remap;
 pub(crate) mod rmap;
 pub(crate) mod scratch;
 pub(crate) mod settle;
+pub(crate) mod shared;
 pub(crate) mod slot;
 pub(crate) mod span;
 pub(crate) mod split;

@@ -23,7 +23,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The range is one whose start has been told, of an mm that is pinned for `'a`.
+/// The range is one whose start has been told, of an mm that is valid for `'a`.
 #[must_use = "the invalidation ends when this is dropped"]
 pub(crate) struct Bracket<'a>(bindings::mmu_notifier_range, PhantomData<Window<'a>>);
 
@@ -36,15 +36,30 @@ impl<'a> Bracket<'a> {
     ///
     /// May sleep. No page-table lock may be held.
     pub(crate) fn open(window: &Window<'a>, owner: *mut c_void) -> Self {
+        Self::start(window, true, owner)
+    }
+
+    /// Begins an invalidation of a part of another address space, which no driver takes for its own
+    /// migration: it does not know of that one.
+    ///
+    /// # Context
+    ///
+    /// As for [`Self::open`].
+    pub(super) fn open_elsewhere(window: &Window<'a>) -> Self {
+        Self::start(window, false, core::ptr::null_mut())
+    }
+
+    fn start(window: &Window<'a>, migrates: bool, owner: *mut c_void) -> Self {
         let mut range = MaybeUninit::uninit();
         let mm = window.range().mm();
+        let (start, end) = (window.start(), window.end());
 
         stats::count(stats::Counter::NotifierBrackets, 1);
-        // SAFETY: The mm is pinned while the window exists; the call fills all of `range`.
-        unsafe { raw::notifier_start(range.as_mut_ptr(), mm, window.start(), window.end(), owner) };
+        // SAFETY: The mm is valid while the window exists; the call fills all of `range`.
+        unsafe { raw::notifier_start(range.as_mut_ptr(), mm, start, end, migrates, owner) };
         // SAFETY: Filled by the call above.
         let range = unsafe { range.assume_init() };
-        // INVARIANT: Told above; the window stands for the pin.
+        // INVARIANT: Told above; the window stands for the mm.
         Self(range, PhantomData)
     }
 }

@@ -2,9 +2,9 @@
 
 //! One page table, locked.
 //!
-//! A [`PteTable`] owns the page-table lock, lazy MMU mode and the flush that is owed for entries
-//! that were present. While it exists, the batch that it borrows can be neither moved nor dropped:
-//! nothing can sleep under the lock.
+//! A [`LockedEntries`] owns the page-table lock, lazy MMU mode and the flush that is owed for entries
+//! that were present. A [`PteTable`] is that for the window of a batch, which it borrows: while it
+//! exists the batch can be neither moved nor dropped, and nothing can sleep under the lock.
 
 use super::{
     batch::Contents,
@@ -31,7 +31,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `ptr` is that slot; the mmap lock keeps the table that it is in.
+/// `ptr` is that slot; the lock of the range keeps the table that it is in.
 #[derive(Clone, Copy)]
 pub(crate) struct PmdSlot<'a> {
     window: &'a Window<'a>,
@@ -62,13 +62,13 @@ pub(crate) enum Level<'a> {
 
 /// Walks down to the page table of a window.
 ///
-/// The mmap lock keeps all levels but the last. What is found may change at once: take a lock and
+/// The lock of the range keeps all levels but the last. What is found may change at once: take a lock and
 /// look again.
 pub(crate) fn look_up<'a>(window: &'a Window<'a>) -> Level<'a> {
     let mm = window.range().mm();
     let addr = window.start();
 
-    // SAFETY: The mm of a range is valid, and its upper levels are kept by the mmap lock.
+    // SAFETY: The mm of a range is valid, and its upper levels are kept by the range's lock.
     let pgd = unsafe { raw::pgd_offset(mm, addr) };
     // SAFETY: As above.
     if !unsafe { raw::pgd_present(pgd) } {
@@ -169,6 +169,9 @@ pub(crate) fn make_table(window: &Window<'_>) -> Result {
 
 /// The entries of a window, whose page table is locked.
 ///
+/// Pages have the numbers that they have in the batch. Where the window is the batch's own, the first
+/// is 0; elsewhere it may be another part of what the batch has.
+///
 /// # Invariants
 ///
 /// * `base` is the entry of the window's first page, and those of all its `pages` follow. The
@@ -176,6 +179,7 @@ pub(crate) fn make_table(window: &Window<'_>) -> Result {
 /// * Every present entry that was cleared lies between the addresses in `to_flush`.
 pub(super) struct Entries<'s> {
     window: &'s Window<'s>,
+    first: usize,
     pages: usize,
     base: NonNull<bindings::pte_t>,
     to_flush: (usize, usize),
@@ -193,17 +197,18 @@ impl<'s> Entries<'s> {
         self.window
     }
 
-    /// The entry, and the address, of the page with this number within the window.
+    /// The entry, and the address, of the page with this number.
     pub(super) fn at(&self, index: usize) -> Option<(*mut bindings::pte_t, usize)> {
-        if index >= self.pages {
+        let number = index.wrapping_sub(self.first);
+        if number >= self.pages {
             return None;
         }
         // SAFETY: By the type invariants the window's entries follow `base`.
-        let ptep = unsafe { self.base.as_ptr().add(index) };
-        Some((ptep, self.window.addr(index)))
+        let ptep = unsafe { self.base.as_ptr().add(number) };
+        Some((ptep, self.window.addr(number)))
     }
 
-    /// The value of the entry of the page with this number within the window.
+    /// The value of the entry of the page with this number.
     pub(super) fn get(&self, index: usize) -> Option<bindings::pte_t> {
         let (ptep, _) = self.at(index)?;
         // SAFETY: By the type invariants the lock of the table is held.
@@ -221,19 +226,20 @@ impl<'s> Entries<'s> {
         self.to_flush = (first.min(addr), last.max(addr));
     }
 
-    /// Flushes what is owed.
+    /// Flushes what is owed, and says whether that was anything.
     ///
     /// # Context
     ///
     /// Under the page-table lock, in lazy MMU mode.
-    pub(super) fn flush(&mut self) {
+    pub(super) fn flush(&mut self) -> bool {
         let (first, last) = core::mem::replace(&mut self.to_flush, NO_FLUSH);
         if first > last {
-            return;
+            return false;
         }
         stats::count(stats::Counter::TlbFlushes, 1);
         // SAFETY: The area is valid; the range is inside it.
         unsafe { raw::flush_tlb_range(self.window.range().vma(), first, last + PAGE_SIZE) };
+        true
     }
 
     /// Counts pages that the process has now and had not before.
@@ -251,26 +257,28 @@ impl<'s> Entries<'s> {
     }
 }
 
-/// The page table of a window, locked.
+/// Entries with the lock of their page table.
 ///
 /// # Invariants
 ///
 /// `ptl` is the lock of the entries' table, and is held.
-pub(crate) struct PteTable<'b, 's> {
-    batch: &'b mut Contents<'s>,
+pub(super) struct LockedEntries<'s> {
     entries: Entries<'s>,
     ptl: *mut bindings::spinlock_t,
     _timer: stats::Timer,
 }
 
-impl<'b, 's> PteTable<'b, 's> {
-    /// Locks the page table of a batch's window; [`None`] where it has gone.
+impl<'s> LockedEntries<'s> {
+    /// Locks the page table of a window, whose first page has the number `first` in the batch;
+    /// [`None`] where it has gone.
     #[inline(always)]
-    pub(crate) fn lock(batch: &'b mut Contents<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
-        let window = (batch.place().window()).filter(|window| window.is_same(pmd.window()))?;
+    pub(super) fn lock(window: &'s Window<'s>, pmd: PmdSlot<'_>, first: usize) -> Option<Self> {
+        if !window.is_same(pmd.window()) {
+            return None;
+        }
         let mut ptl = core::ptr::null_mut();
 
-        // SAFETY: The mm is valid, and the mmap lock keeps the table that `pmd` is in. The
+        // SAFETY: The mm is valid, and the lock of the range keeps the table that `pmd` is in. The
         // function looks again under the lock, and answers NULL where the page table is gone.
         let base = unsafe {
             raw::pte_offset_map_lock(window.range().mm(), pmd.as_ptr(), window.start(), &mut ptl)
@@ -282,6 +290,7 @@ impl<'b, 's> PteTable<'b, 's> {
         // INVARIANT: One page table maps the window; nothing has been cleared.
         let entries = Entries {
             window,
+            first,
             pages: window.pages(),
             base,
             to_flush: NO_FLUSH,
@@ -290,7 +299,6 @@ impl<'b, 's> PteTable<'b, 's> {
         };
         // INVARIANT: Just taken.
         Some(Self {
-            batch,
             entries,
             ptl,
             _timer: stats::Timer::start(stats::Wait::PageTableLock),
@@ -301,15 +309,53 @@ impl<'b, 's> PteTable<'b, 's> {
     pub(super) fn entries(&mut self) -> &mut Entries<'s> {
         &mut self.entries
     }
+}
+
+impl Drop for LockedEntries<'_> {
+    /// Flushes before anybody else can take the lock, then leaves lazy mode, then unlocks.
+    ///
+    /// Folios that have been mlocked or munlocked wait, with a reference, in a batch of this
+    /// processor, which only here is the same as when they were put there.
+    fn drop(&mut self) {
+        self.entries.flush();
+        self.entries.tell();
+        if self.entries.window.range().is_mlocked() {
+            lru::drain_mlock();
+        }
+        // SAFETY: Entered in `lock`.
+        unsafe { raw::lazy_mmu_mode_disable() };
+        // SAFETY: By the type invariants the lock is held, and `base` is its mapped table.
+        unsafe { raw::pte_unmap_unlock(self.entries.base.as_ptr(), self.ptl) };
+    }
+}
+
+/// The page table of a batch's window, locked.
+pub(crate) struct PteTable<'b, 's> {
+    batch: &'b mut Contents<'s>,
+    locked: LockedEntries<'s>,
+}
+
+impl<'b, 's> PteTable<'b, 's> {
+    /// Locks the page table of a batch's window; [`None`] where it has gone.
+    #[inline(always)]
+    pub(crate) fn lock(batch: &'b mut Contents<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
+        let locked = LockedEntries::lock(batch.place().window()?, pmd, 0)?;
+        Some(Self { batch, locked })
+    }
+
+    /// The entries.
+    pub(super) fn entries(&mut self) -> &mut Entries<'s> {
+        &mut self.locked.entries
+    }
 
     /// The batch and the entries, to be used together.
     pub(super) fn parts(&mut self) -> (&mut Contents<'s>, &mut Entries<'s>) {
-        (self.batch, &mut self.entries)
+        (self.batch, &mut self.locked.entries)
     }
 
     /// The window.
     pub(crate) fn window(&self) -> &'s Window<'s> {
-        self.entries.window
+        self.locked.entries.window
     }
 
     /// Where the window is.
@@ -324,7 +370,7 @@ impl<'b, 's> PteTable<'b, 's> {
 
     /// Whether the CPU waits for one of so many pages from `first` on.
     pub(super) fn has_fault(&self, first: usize, pages: usize) -> bool {
-        let window = self.entries.window;
+        let window = self.window();
         self.call()
             .is_fault_in(window.addr(first)..window.addr(first + pages))
     }
@@ -360,30 +406,12 @@ impl<'b, 's> PteTable<'b, 's> {
         self.batch.is_full()
     }
 
-    /// Flushes what is owed for entries that have been cleared.
+    /// Flushes what is owed for entries that have been cleared, and says whether that was anything.
     ///
     /// # Context
     ///
     /// Under the page-table lock, in lazy MMU mode.
-    pub(crate) fn flush(&mut self) {
-        self.entries.flush();
-    }
-}
-
-impl Drop for PteTable<'_, '_> {
-    /// Flushes before anybody else can take the lock, then leaves lazy mode, then unlocks.
-    ///
-    /// Folios that have been mlocked or munlocked wait, with a reference, in a batch of this
-    /// processor, which only here is the same as when they were put there.
-    fn drop(&mut self) {
-        self.entries.flush();
-        self.entries.tell();
-        if self.entries.window.range().is_mlocked() {
-            lru::drain_mlock();
-        }
-        // SAFETY: Entered in `lock`.
-        unsafe { raw::lazy_mmu_mode_disable() };
-        // SAFETY: By the type invariants the lock is held, and `base` is its mapped table.
-        unsafe { raw::pte_unmap_unlock(self.entries.base.as_ptr(), self.ptl) };
+    pub(crate) fn flush(&mut self) -> bool {
+        self.locked.entries.flush()
     }
 }

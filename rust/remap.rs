@@ -94,7 +94,7 @@ impl Entries<'_> {
         let (first, count) = (slot.index(), slot.count());
         let frozen = self.frozen(first, src.pfn());
         let Some(frozen) = frozen.filter(|_| self.is_run(first, count)) else {
-            return self.remap_some(slot);
+            return self.remap_kept(slot);
         };
         // Each mapping has a reference; ours, where it is ours, becomes that of one of them.
         target.get_some(count - usize::from(slot.has_target()));
@@ -102,9 +102,9 @@ impl Entries<'_> {
         slot.hand_over();
     }
 
-    /// Maps those pages of a slot whose migration entries are still there, each as its own says.
-    #[cold]
-    fn remap_some(&mut self, slot: &Slot) {
+    /// Maps those pages of a slot whose migration entries are here, and still there, each as its own
+    /// says. The slot keeps what it holds.
+    pub(super) fn remap_kept(&mut self, slot: &Slot) {
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
             return;
         };
@@ -145,7 +145,9 @@ impl Entries<'_> {
         count: usize,
     ) {
         let vma = self.window().range().vma();
-        let addr = self.window().addr(index);
+        let Some((_, addr)) = self.at(index) else {
+            return;
+        };
         // SAFETY: The target is locked by us or the fault handler, and its pages are mapped below.
         unsafe { (self.mappings()).add(target, number, count, addr, frozen.is_exclusive()) };
         for offset in 0..count {
@@ -187,22 +189,22 @@ impl Entries<'_> {
         self.get(index).is_some_and(migration_entry::pte_none)
     }
 
-    /// Maps the page of a slot where there was a hole.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::Raced`] where something is there now, or the page is not ready.
-    pub(super) fn fill(&mut self, slot: &mut Slot) -> Result<(), Reason> {
+    /// Maps the page of a slot where there was a hole; false where something is there now, or the
+    /// page is not ready.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, slot: &mut Slot) -> bool {
         let range = *self.window().range();
         let Some(target) = slot.dst().filter(|_| slot.is_charged()) else {
-            return Err(Reason::Raced);
+            return false;
         };
         if !slot.pages().all(|index| self.is_empty(index)) {
-            return Err(Reason::Raced);
+            return false;
         }
-        let addr = self.window().addr(slot.index());
+        let Some((_, addr)) = self.at(slot.index()) else {
+            return false;
+        };
         // SAFETY: The folio is fresh, charged and locked, and is mapped here at once.
-        unsafe { raw::folio_add_new_anon_rmap(target.as_ptr(), range.vma(), addr) };
+        unsafe { self.mappings().add_new(target, addr) };
         if !target.is_zone_device() {
             // SAFETY: The folio is fresh, so it is on no list.
             unsafe { raw::folio_add_lru_vma(target.as_ptr(), range.vma()) };
@@ -220,6 +222,6 @@ impl Entries<'_> {
             unsafe { self.set(ptep, addr, pte) };
         }
         slot.set_filled();
-        Ok(())
+        true
     }
 }

@@ -7,13 +7,16 @@ use super::{
         Folio,
         LockedFolio, //
     },
-    raw, stats,
+    raw, stats, task,
     vma::{
         VmaRange,
         Window, //
     },
 };
-use core::ptr::NonNull;
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 use kernel::{
     bindings,
     error::to_result,
@@ -88,6 +91,72 @@ unsafe extern "C" fn found_one(
 pub(super) fn remap(src: Folio<'_>, dst: Folio<'_>) {
     // SAFETY: Both folios are alive, and locked by the caller.
     unsafe { raw::remove_migration_ptes(src.as_ptr(), dst.as_ptr()) };
+}
+
+/// The areas in which an anon_vma finds its pages, locked against changes of their bounds.
+///
+/// # Invariants
+///
+/// The lock of the anon_vma is held for reading by this value.
+pub(super) struct Areas<'a> {
+    anon_vma: *mut bindings::anon_vma,
+    _alive: PhantomData<&'a bindings::anon_vma>,
+}
+
+impl Areas<'_> {
+    /// Takes the lock.
+    ///
+    /// # Safety
+    ///
+    /// The anon_vma is alive for the lifetime that is chosen.
+    ///
+    /// # Context
+    ///
+    /// May sleep. Folio locks may be held.
+    pub(super) unsafe fn lock(anon_vma: NonNull<bindings::anon_vma>) -> Self {
+        let anon_vma = anon_vma.as_ptr();
+        // SAFETY: The caller's promise.
+        unsafe { raw::anon_vma_lock_read(anon_vma) };
+        // INVARIANT: Just taken.
+        Self {
+            anon_vma,
+            _alive: PhantomData,
+        }
+    }
+
+    /// Does something in each area that may have some of `count` pages, from the page offset `first`
+    /// on: with what it has of them, and how many come before that.
+    ///
+    /// The order is that of `rmap_walk()`, on which fork() and mremap() rely: entries that they copy
+    /// or move meanwhile are found in the end.
+    pub(super) fn each(
+        &self,
+        first: usize,
+        count: usize,
+        mut work: impl FnMut(&VmaRange<'_>, usize),
+    ) {
+        let last = first + count - 1;
+        // SAFETY: By the type invariants the tree is locked.
+        let mut link = unsafe { raw::anon_rmap_first(self.anon_vma, first, last) };
+        while !link.is_null() {
+            // SAFETY: The lock keeps the links of the tree, and their areas.
+            let vma = unsafe { raw::avc_vma(link) };
+            // SAFETY: From the tree; the lock is held until `work` is done.
+            if let Some((range, before)) = unsafe { VmaRange::found(vma, first, count) } {
+                work(&range, before);
+            }
+            task::let_others_run();
+            // SAFETY: As above.
+            link = unsafe { raw::anon_rmap_next(link, first, last) };
+        }
+    }
+}
+
+impl Drop for Areas<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants the lock is ours.
+        unsafe { raw::anon_vma_unlock_read(self.anon_vma) };
+    }
 }
 
 /// Mappings that are made, or taken away, under one page-table lock, and their statistics.
@@ -179,6 +248,29 @@ impl Mappings {
         if unsafe { raw::folio_inc_mapcount(ptr) } {
             self.count(folio, 1);
         }
+    }
+
+    /// Adds the first mapping of a fresh folio, whose pages are exclusive, and which is at `addr`.
+    ///
+    /// # Safety
+    ///
+    /// It is locked by us, and mapped in the area at once, whose page table is locked; the area's
+    /// anon_vma has been made.
+    #[inline(always)]
+    pub(super) unsafe fn add_new(&mut self, folio: Folio<'_>, addr: usize) {
+        let ptr = folio.as_ptr();
+        if folio.is_large() {
+            // SAFETY: The caller's promise.
+            unsafe { raw::folio_add_new_anon_rmap(ptr, self.vma, addr) };
+            return;
+        }
+        // SAFETY: As above: nobody else knows the folio.
+        unsafe { raw::folio_set_anon(ptr, self.vma, addr) };
+        // SAFETY: As above.
+        unsafe { raw::set_page_anon_exclusive(folio.page(0)) };
+        // SAFETY: As above.
+        unsafe { raw::folio_inc_mapcount(ptr) };
+        self.count(folio, 1);
     }
 
     /// Counts that a folio is mapped now, or is no longer.

@@ -33,6 +33,7 @@ impl Contents<'_> {
         task::may_sleep();
         self.return_to_lru(which);
         self.remap_own_entries(which);
+        self.remap_shared(which);
         let mut batch = MaybeUninit::uninit();
         let mut puts = Puts::new(&mut batch);
         self.each(which, |slot| {

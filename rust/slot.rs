@@ -289,6 +289,11 @@ impl Slot {
         if let Some(src) = self.src() {
             rmap::unmap(src);
         }
+        self.set_unmapped();
+    }
+
+    /// Notes that there are migration entries where the reverse mapping finds them.
+    pub(super) fn set_unmapped(&mut self) {
         self.held |= held::OTHER_ENTRIES;
     }
 
@@ -455,13 +460,20 @@ impl Slot {
         };
     }
 
-    /// The word for the driver's second callback, where it has given a destination.
-    pub(crate) fn result(&self) -> Option<PfnWord> {
+    /// Whether the destination has become the source, or has filled the hole.
+    pub(crate) fn has_moved(&self) -> bool {
+        matches!(self.state, State::Migrated | State::Filled)
+    }
+
+    /// The word for the driver's second callback, where it has given a destination; `moved` is
+    /// [`Self::has_moved`].
+    pub(crate) fn result(&self, moved: bool) -> Option<PfnWord> {
         let flags = u64::from(self.dst_flags);
         let dst = self.dst()?;
-        let word = match self.state {
-            State::Migrated | State::Filled => PfnWord::moved_to(dst.pfn(), flags),
-            _ => PfnWord::failed_for(dst.pfn(), flags),
+        let word = if moved {
+            PfnWord::moved_to(dst.pfn(), flags)
+        } else {
+            PfnWord::failed_for(dst.pfn(), flags)
         };
         Some(word.with_order(dst.order()))
     }
@@ -487,6 +499,11 @@ impl Slot {
         if let (Some(src), Some(target)) = (self.src(), self.target()) {
             rmap::remap(src, target);
         }
+        self.set_remapped();
+    }
+
+    /// Notes that no migration entry is left.
+    pub(super) fn set_remapped(&mut self) {
         self.release(held::OTHER_ENTRIES | held::OWN_ENTRY);
     }
 

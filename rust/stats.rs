@@ -7,6 +7,7 @@
 use super::{
     folio::Folio,
     raw,
+    slot::Slot,
     word::{
         self,
         Outcome,
@@ -137,11 +138,11 @@ pub(crate) fn count(counter: Counter, number: usize) {
 }
 
 /// Counts pages that have moved.
-pub(crate) fn count_moved(src: Option<Folio<'_>>, dst: Option<Folio<'_>>, pages: usize) {
+pub(crate) fn count_moved(slot: &Slot) {
     if is_on() {
-        let row = MOVED.get(kind(src));
-        if let Some(count) = row.and_then(|row| row.get(kind(dst))) {
-            count.add(pages as i64, Relaxed);
+        let row = MOVED.get(kind(slot.src()));
+        if let Some(count) = row.and_then(|row| row.get(kind(slot.dst()))) {
+            count.add(slot.count() as i64, Relaxed);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
+use core::marker::PhantomData;
 use kernel::{
     bindings,
     mm::virt::{
@@ -21,12 +22,15 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `span` is inside the area, and the area is none of those that are refused. The mmap lock is held
-/// for reading, and the mm is pinned, for `'a`.
+/// `span` is inside the area, which is valid for `'a`, and none of those that are refused. So long
+/// one of these is held for reading: the mmap lock of its mm, which is pinned; or the lock of an
+/// anon_vma that finds the area, which keeps its bounds, its mm and its page tables, all but the
+/// last, as well.
 #[derive(Clone, Copy)]
 pub(crate) struct VmaRange<'a> {
-    vma: &'a VmaRef,
+    vma: *mut bindings::vm_area_struct,
     span: Span,
+    _lock: PhantomData<&'a VmaRef>,
 }
 
 /// What must be true of the process's own rights.
@@ -67,7 +71,41 @@ impl<'a> VmaRange<'a> {
         // SAFETY: The area's mm is valid; this only checks that its lock is held.
         unsafe { raw::mmap_assert_locked(vma.mm().as_raw()) };
         // INVARIANT: All checked above; the lock is the caller's promise, and keeps the mm.
-        Ok(Self { vma, span })
+        Ok(Self {
+            vma: vma.as_ptr(),
+            span,
+            _lock: PhantomData,
+        })
+    }
+
+    /// What an area that the reverse mapping finds has of `count` pages, from the page offset `first`
+    /// on, and how many of them come before that.
+    ///
+    /// # Safety
+    ///
+    /// `vma` is from the tree of an anon_vma whose lock is held for reading for `'a`.
+    pub(super) unsafe fn found(
+        vma: *mut bindings::vm_area_struct,
+        first: usize,
+        count: usize,
+    ) -> Option<(Self, usize)> {
+        // SAFETY: The area is valid, and has anonymous pages.
+        let start = unsafe { raw::vma_anon_address(vma, first, count) };
+        // SAFETY: As above.
+        let before = unsafe { raw::linear_anon_page_index(vma, start) }.checked_sub(first)?;
+        let rest = count.checked_sub(before)?;
+        // SAFETY: As above; the lock keeps the bounds.
+        let bounds = unsafe { raw::vma_start(vma)..raw::vma_end(vma) };
+        let end = start.saturating_add(rest << PAGE_SHIFT).min(bounds.end);
+        let span = Span::new(start, end, bounds).ok()?;
+        // INVARIANT: Checked above. Areas that are refused have no anonymous pages that move, and
+        // nothing is done with pages that have not been taken elsewhere.
+        let range = Self {
+            vma,
+            span,
+            _lock: PhantomData,
+        };
+        Some((range, before))
     }
 
     /// The addresses.
@@ -77,17 +115,32 @@ impl<'a> VmaRange<'a> {
 
     /// The C pointer of the area.
     pub(crate) fn vma(&self) -> *mut bindings::vm_area_struct {
-        self.vma.as_ptr()
+        self.vma
     }
 
     /// The C pointer of the address space.
     pub(crate) fn mm(&self) -> *mut bindings::mm_struct {
-        self.vma.mm().as_raw()
+        // SAFETY: By the type invariants the area is valid.
+        unsafe { raw::vma_mm(self.vma) }
     }
 
     /// Whether the process may write.
     pub(crate) fn is_writable(&self) -> bool {
-        self.vma.flags() & flags::WRITE != 0
+        // SAFETY: By the type invariants the area is valid and locked.
+        unsafe { raw::vma_may_be_written(self.vma) }
+    }
+
+    /// Whether the area is a stack that exec is about to move, without a lock that the reverse
+    /// mapping would respect.
+    pub(crate) fn is_temporary_stack(&self) -> bool {
+        // SAFETY: By the type invariants the area is valid.
+        unsafe { raw::vma_is_temporary_stack(self.vma) }
+    }
+
+    /// The page offset by which anonymous memory at `addr` is found.
+    pub(super) fn anon_offset(&self, addr: usize) -> usize {
+        // SAFETY: By the type invariants the area is valid and locked.
+        unsafe { raw::linear_anon_page_index(self.vma, addr) }
     }
 
     /// Whether the memory is locked against paging.

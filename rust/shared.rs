@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pages that other page tables map, too: a table at a time.
+//!
+//! After a fork, parent and children map the same pages at the same distances. So an area in which
+//! the reverse mapping finds one of them is where its neighbours are as well: one walk of the reverse
+//! mapping, one lock of each page table and one flush do for many pages.
+
+use super::{
+    batch::{
+        Contents,
+        Which, //
+    },
+    huge,
+    notifier::Bracket,
+    page_table::{
+        look_up,
+        Entries,
+        Level,
+        LockedEntries, //
+    },
+    rmap::Areas,
+    slot::{
+        held,
+        Slot,
+        State, //
+    },
+    vma::{
+        VmaRange,
+        Window, //
+    },
+    PAGE_SHIFT, //
+};
+use core::{
+    ops::Range,
+    ptr::NonNull, //
+};
+use kernel::bindings::anon_vma;
+
+/// For how many pages the reverse mapping is locked at once: whoever forks, maps or unmaps waits.
+const MOST: usize = 64;
+
+/// Slots in a row whose mappings one anon_vma finds, as far as there is anything to be done for them.
+struct Group {
+    anon_vma: NonNull<anon_vma>,
+    numbers: Range<usize>,
+    pages: Range<usize>,
+}
+
+/// What is to be done in each area.
+#[derive(Clone, Copy)]
+enum Task {
+    Unmap,
+    Remap(Which),
+}
+
+impl Task {
+    /// What finds the mappings of a slot, if it is one to be worked on.
+    ///
+    /// What one entry of a higher level may map is left to the core.
+    fn anon_vma(self, slot: &Slot) -> Option<NonNull<anon_vma>> {
+        if slot.order() >= huge::ORDER {
+            return None;
+        }
+        match self {
+            Task::Unmap => (slot.src())
+                .filter(|src| slot.state() == State::Taken && src.is_mapped())?
+                .anon_vma(),
+            Task::Remap(which) => (slot.target())
+                .filter(|_| which.has(slot) && slot.holds(held::OTHER_ENTRIES))?
+                .anon_vma(),
+        }
+    }
+}
+
+impl Contents<'_> {
+    /// Puts migration entries where other page tables map sources of a window.
+    ///
+    /// Something may be left: what is mapped in another way, or pinned.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub(crate) fn unmap_shared(&mut self) {
+        self.work_on_shared(Task::Unmap);
+    }
+
+    /// Maps the sources of a window, or their destinations, wherever there are migration entries.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub(super) fn remap_shared(&mut self, which: Which) {
+        if self.is_mapped_elsewhere() {
+            self.work_on_shared(Task::Remap(which));
+        }
+    }
+
+    fn work_on_shared(&mut self, task: Task) {
+        let Some(window) = self.place().window() else {
+            return;
+        };
+        let mut from = 0;
+        while let Some(group) = self.next_group(from, task) {
+            self.work_on_group(window, &group, task);
+            from = group.numbers.end;
+        }
+    }
+
+    /// The next slots that are to be worked on together.
+    fn next_group(&self, from: usize, task: Task) -> Option<Group> {
+        let slots = self.slots(from..self.len());
+        let first = slots
+            .iter()
+            .position(|slot| task.anon_vma(slot).is_some())?;
+        let slots = slots.get(first..)?;
+        let head = slots.first()?;
+        let (anon_vma, begin) = (task.anon_vma(head)?, head.index());
+        // Slots have been collected in order; what a driver's answer has added is no source.
+        let is_one = |slot: &&Slot| {
+            let near = slot.src().is_some() && slot.pages().end <= begin + MOST;
+            near && task.anon_vma(slot).is_none_or(|other| other == anon_vma)
+        };
+        let count = slots.iter().take_while(is_one).count().max(1);
+        let numbers = from + first..from + first + count;
+        let end = slots.get(count - 1)?.pages().end;
+        Some(Group {
+            anon_vma,
+            numbers,
+            pages: begin..end,
+        })
+    }
+
+    fn work_on_group(&mut self, window: &Window<'_>, group: &Group, task: Task) {
+        // SAFETY: A page of the window's area has it, and so does the area, which the mmap lock
+        // keeps as it is.
+        let areas = unsafe { Areas::lock(group.anon_vma) };
+        let offset = window.range().anon_offset(window.addr(group.pages.start));
+        areas.each(offset, group.pages.len(), |range, before| {
+            if matches!(task, Task::Unmap) && is_passed_over(window, range) {
+                return;
+            }
+            each_part(range, |part, number| {
+                let first = group.pages.start + before + number;
+                self.work_on_part(part, first, group, task);
+            });
+        });
+        if let Task::Remap(_) = task {
+            for slot in self.slots_mut(group.numbers.clone()) {
+                if task.anon_vma(slot).is_some() {
+                    slot.set_remapped();
+                }
+            }
+        }
+    }
+
+    /// Does it in a part of an area whose first page has the number `first` in the batch.
+    fn work_on_part(&mut self, part: &Window<'_>, first: usize, group: &Group, task: Task) {
+        let _bracket = matches!(task, Task::Unmap).then(|| Bracket::open_elsewhere(part));
+        // Small entries are where a page table is. It may go, or come, until it is locked.
+        while let Level::Table(pmd) = look_up(part) {
+            let Some(mut table) = LockedEntries::lock(part, pmd, first) else {
+                continue;
+            };
+            for slot in self.slots_mut(group.numbers.clone()) {
+                if task.anon_vma(slot).is_some() {
+                    match task {
+                        Task::Unmap => table.entries().freeze_elsewhere(slot),
+                        Task::Remap(_) => table.entries().remap_kept(slot),
+                    }
+                }
+            }
+            return;
+        }
+    }
+}
+
+/// Whether sources are not to be unmapped in a range: all that the window has is behind migration
+/// entries, and a stack that exec is moving is left alone by all who migrate.
+fn is_passed_over(window: &Window<'_>, range: &VmaRange<'_>) -> bool {
+    range.vma() == window.range().vma() || range.is_temporary_stack()
+}
+
+/// Does something with each part of a range that one page table maps, and with how many pages come
+/// before it.
+fn each_part(range: &VmaRange<'_>, mut work: impl FnMut(&Window<'_>, usize)) {
+    let (start, end) = (range.span().start(), range.span().end());
+    let mut at = start;
+    while at < end {
+        let part = range.window(at, range.span().pages());
+        work(&part, (at - start) >> PAGE_SHIFT);
+        at = part.end();
+    }
+}
+
+impl Entries<'_> {
+    /// Puts migration entries where pages of a source are mapped here.
+    fn freeze_elsewhere(&mut self, slot: &mut Slot) {
+        for (number, index) in slot.pages().enumerate() {
+            let Some(src) = slot.src() else {
+                return;
+            };
+            let Some(present) = self.maps(index, src.pfn() + number) else {
+                continue;
+            };
+            // SAFETY: The entry maps the page; the folio is locked until it is mapped again.
+            if unsafe { self.freeze(index, src, number, present) }.is_err() {
+                continue;
+            }
+            // SAFETY: The page was mapped here, and is no longer.
+            unsafe { self.mappings().remove(src, number, 1) };
+            // SAFETY: The mapping's reference; another one is the slot's, or the fault handler's.
+            unsafe { src.put_some(1) };
+            slot.set_unmapped();
+        }
+    }
+}
