@@ -24,19 +24,48 @@ static bool lost_lazily(const struct view *view,
 	       past_of(view, difference)->lazy;
 }
 
-/* W9. A zero page is replaced, and the mark that it bore is forgotten. */
+/*
+ * W4. Where a fault is on a page of a large folio that a page table maps, the
+ * folio is split, and the lock is then the faulting page's; but the first page
+ * is taken for the one that is locked, and may stay on the device.
+ */
+static bool left_at_the_head(const struct view *view,
+			     const struct difference *difference)
+{
+	look_t after = look_after(view, MAINLINE, difference->who,
+				  difference->page);
+
+	return difference->field == PLACE && difference->other == MAINLINE &&
+	       !op_takes_away(current_op(view)) &&
+	       (after & AT_PLACE) == AT_PRIVATE &&
+	       difference->page >= SMALL &&
+	       (difference->page - SMALL) % TABLE == 0;
+}
+
+static bool is_zero_page(look_t look)
+{
+	return (look & AT_PLACE) == AT_ZERO_PAGE;
+}
+
+/*
+ * W9. A zero page is replaced, and the mark that it bore is forgotten. Where a
+ * large folio is split, zero pages come in the place of what was never written:
+ * of those that it makes, mainline leaves nothing to be seen.
+ */
 static bool lost_protection(const struct view *view,
 			    const struct difference *difference)
 {
-	look_t before;
+	look_t before, ours;
 
 	if (difference->engine != MAINLINE ||
 	    (difference->field != UFFD_WP && difference->field != PRESENCE))
 		return false;
 	before = look_before(view, MAINLINE, difference->who,
 			     difference->page);
+	ours = look_after(view, OURS, difference->who, difference->page);
 	return op_takes_away(current_op(view)) && before & IS_UFFD_WP &&
-	       (before & AT_PLACE) == AT_ZERO_PAGE;
+	       (is_zero_page(before) ||
+		(is_large(before) && is_zero_page(ours)));
 }
 
 /*
@@ -96,6 +125,7 @@ static const struct {
 	bool (*applies)(const struct view *view,
 			const struct difference *difference);
 } excuses[NR_EXCUSES] = {
+	[W4] = { "W4", true, left_at_the_head },
 	[W7] = { "W7", true, lost_lazily },
 	[W9] = { "W9", true, lost_protection },
 	[SOFT_DIRTY_UNSEEN] = {
