@@ -67,7 +67,12 @@ pub(crate) fn collect(mut batch: Batch<'_>) -> Option<Collected<'_>> {
 }
 
 fn collect_window(batch: &mut Contents<'_>, window: &Window<'_>) {
-    let _bracket = Bracket::open(window, batch.call().policy.owner());
+    let _bracket = match batch.place() {
+        // The driver is told of a range that it named. Where device memory turns out to be mapped,
+        // some other mirror of it may be.
+        Place::Vma(_) => Bracket::open(window, batch.call().policy.owner()),
+        Place::Run { .. } | Place::Device { .. } => Bracket::open_elsewhere(window),
+    };
 
     loop {
         match look_up(window) {

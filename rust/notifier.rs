@@ -39,13 +39,13 @@ impl<'a> Bracket<'a> {
         Self::start(window, true, owner)
     }
 
-    /// Begins an invalidation of a part of another address space, which no driver takes for its own
-    /// migration: it does not know of that one.
+    /// Begins an invalidation of a part of an address space that the call did not name, which no
+    /// driver takes for its own migration: every mirror of it is to forget what it has.
     ///
     /// # Context
     ///
     /// As for [`Self::open`].
-    pub(super) fn open_elsewhere(window: &Window<'a>) -> Self {
+    pub(crate) fn open_elsewhere(window: &Window<'a>) -> Self {
         Self::start(window, false, core::ptr::null_mut())
     }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "test.h"
+#include "test_hmm_uapi.h"
 
 #define PAGES	700
 
@@ -329,6 +330,60 @@ TEST_F(evict, bad_driver)
 		  evict.result.left[HMM_TEST_BAD_DESTINATION]);
 	EXPECT_EQ(PAGES - evict.result.declined - evict.result.broken,
 		  evict.result.migrated);
+}
+
+/* Page by page: where one is missing, the device looks for all that follow. */
+static bool device_reads(int fd, char *memory, unsigned int seed)
+{
+	char *copy = pages_map(PAGES);
+	size_t page;
+
+	for (page = 0; page < PAGES; page++)
+		if (mirror_command(fd, HMM_DMIRROR_READ, memory + page * PAGE,
+				   1, copy + page * PAGE) != 1)
+			return false;
+	page = wrong(copy, PAGES, seed);
+	pages_unmap(copy, PAGES);
+	return page == (size_t)-1;
+}
+
+/*
+ * Who empties a device does not know whose memory that is: every process that
+ * mirrors it must forget what it has, though the device is its own. Pages that
+ * follow each other on the device are evicted in another way than others: they
+ * are handed out in one order, and after a round trip in the other.
+ */
+static void evicted_by_another(struct __test_metadata *_metadata, int unit,
+			       bool turned)
+{
+	char *memory = pages_map(PAGES);
+	int fd = mirror_open(unit), other = mirror_open(unit);
+
+	ASSERT_GE(fd, 0);
+	ASSERT_GE(other, 0);
+	fill(memory, PAGES, 1);
+	if (turned) {
+		ASSERT_EQ(PAGES, mirror_to_device(fd, memory, PAGES));
+		mirror_to_system(fd, memory, PAGES);
+		ASSERT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
+	}
+	ASSERT_EQ(PAGES, mirror_to_device(fd, memory, PAGES));
+	ASSERT_TRUE(device_reads(fd, memory, 1));
+	/* Whoever closes the device empties it. */
+	close(other);
+	ASSERT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
+	fill(memory, PAGES, 2);
+	EXPECT_TRUE(device_reads(fd, memory, 2));
+	close(fd);
+	pages_unmap(memory, PAGES);
+}
+
+TEST(mirrors_forget)
+{
+	evicted_by_another(_metadata, MIRROR_PRIVATE, false);
+	evicted_by_another(_metadata, MIRROR_PRIVATE, true);
+	evicted_by_another(_metadata, MIRROR_COHERENT, false);
+	evicted_by_another(_metadata, MIRROR_COHERENT, true);
 }
 
 TEST_HARNESS_MAIN

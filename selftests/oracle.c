@@ -98,6 +98,10 @@ static const struct {
 	{ 20019, MIRROR_PRIVATE },
 	/* A driver's own split leaves a page that looks larger than it is. */
 	{ 20189, MIRROR_PRIVATE },
+	/* A hole is filled before a fork: the page is not exclusive. */
+	{ 40061, MIRROR_COHERENT },
+	/* A device forgets what another process's eviction has moved. */
+	{ 40165, MIRROR_COHERENT },
 };
 
 static unsigned int try_known(int unit, struct tally *tally)

@@ -113,8 +113,9 @@ struct hmm_migrate_result {
  * @finalize_and_map: learn what moved; but for filled holes processes cannot
  *	use it yet
  * @owner: &dev_pagemap.owner of the driver's device pages; NULL where there
- *	are none. MMU notifiers get it for the window itself; what is unmapped
- *	elsewhere they learn as MMU_NOTIFY_CLEAR
+ *	are none. MMU notifiers get it for the window of a range or a fault; what
+ *	is unmapped elsewhere, or by its frame number, they learn as
+ *	MMU_NOTIFY_CLEAR
  * @flags: &enum hmm_migrate_flags, or 0
  *
  * A call works through its range in windows of at most one page table (512

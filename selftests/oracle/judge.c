@@ -169,7 +169,9 @@ static bool places_differ(struct trial *trial, int who, size_t page,
 
 	if (trial->view.pasts[who][page].swapped)
 		return false;
+	/* What filled a hole before a fork is shared; what comes later is not. */
 	if (!may_be_large(trial, page) &&
+	    !(trial->view.pasts[who][page].filled_first & 1 << trial->engine) &&
 	    is_in_memory(look) && is_in_memory(other) &&
 	    differ & IS_EXCLUSIVE && object(trial, EXCLUSIVE, who, page))
 		return true;
