@@ -3,6 +3,7 @@
  * What is left when all is over: nothing. The last program, so that it also
  * looks at what the others have left behind.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,6 +12,22 @@
 #include "test.h"
 
 #define PAGES	2048
+
+/* KASAN keeps what is freed for a while, until the slabs are shrunk. */
+static void shrink_slabs(void)
+{
+	DIR *slabs = opendir("/sys/kernel/slab");
+	struct dirent *slab;
+	char path[320];
+
+	while (slabs && (slab = readdir(slabs))) {
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink",
+			 slab->d_name);
+		file_write(path, "1");
+	}
+	if (slabs)
+		closedir(slabs);
+}
 
 /* Waits until the kernel has freed what it keeps for later: the free memory. */
 static long settle(void)
@@ -21,6 +38,7 @@ static long settle(void)
 	do {
 		before = now;
 		file_write("/proc/sys/vm/drop_caches", "3");
+		shrink_slabs();
 		file_write("/proc/sys/vm/compact_memory", "1");
 		sleep_ms(200);
 		now = file_number("/proc/meminfo", "MemFree");

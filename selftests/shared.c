@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "mover_fixture.h"
 
@@ -326,6 +327,122 @@ TEST_F(mover, by_a_grandchild)
 {
 	one_sharer(_metadata, &self->mover, with_a_child, NULL,
 		   grandchild_is_right);
+}
+
+/* What one process does with its part of what it shares, and still finds there. */
+struct changer {
+	char *memory, *places[2];
+	unsigned char seeds[PAGES];	/* of the pages; 0: zeroes */
+	unsigned int random;
+};
+
+static unsigned int below(struct changer *changer, unsigned int limit)
+{
+	changer->random = changer->random * 1664525 + 1013904223;
+	return (changer->random >> 8) % limit;
+}
+
+static bool all_is_there(const struct changer *changer)
+{
+	size_t page;
+
+	for (page = 0; page < PAGES; page++)
+		if (changer->seeds[page] ?
+		    !page_is(changer->memory, page, changer->seeds[page]) :
+		    !page_is_zero(changer->memory, page))
+			return false;
+	return true;
+}
+
+/* There and back, in two steps: pages are found at neither place in between. */
+static bool moves(struct changer *changer)
+{
+	char *to = changer->places[changer->memory == changer->places[0]];
+
+	if (mremap(changer->memory, PAGES * PAGE, PAGES * PAGE,
+		   MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+		return false;
+	changer->memory = to;
+	return true;
+}
+
+static bool forks(struct changer *changer)
+{
+	pid_t child = fork();
+
+	if (!child)
+		_exit(!all_is_there(changer));
+	return end_of(child) == 0;
+}
+
+static bool changes(struct changer *changer)
+{
+	size_t page = below(changer, PAGES - 3);
+	char *at = changer->memory + page * PAGE;
+
+	switch (below(changer, 6)) {
+	case 0:
+		return moves(changer);
+	case 1:
+		return !mprotect(at, 3 * PAGE, PROT_READ) &&
+		       !mprotect(at, 3 * PAGE, PROT_READ | PROT_WRITE);
+	case 2:
+		return forks(changer);
+	case 3:
+		memset(changer->seeds + page, 0, 3);
+		return !madvise(at, 3 * PAGE, MADV_DONTNEED);
+	case 4:
+		changer->seeds[page] = 7;
+		fill_page(changer->memory, page, 7);
+		return true;
+	default:
+		return all_is_there(changer);
+	}
+}
+
+static int changes_all_the_time(char *memory, unsigned int seed)
+{
+	struct changer changer = {
+		.memory = memory,
+		.places = { memory, pages_map(3 * TABLE) + LATE * PAGE },
+		.random = seed,
+	};
+	__u64 end = now_ns() + 1500000000ULL * patience();
+
+	memset(changer.seeds, 1, PAGES);
+	while (now_ns() < end)
+		if (!changes(&changer))
+			return 20;
+	return all_is_there(&changer) ? 0 : 21;
+}
+
+TEST_F(mover, changed_meanwhile)
+{
+	char *memory = pages_map(PAGES);
+	pid_t children[3];
+	int i, ended = 0;
+
+	fill(memory, PAGES, 1);
+	for (i = 0; i < 3; i++) {
+		children[i] = fork();
+		if (!children[i])
+			_exit(changes_all_the_time(memory, i + 1));
+		ASSERT_LT(0, children[i]);
+	}
+	while (ended < 3) {
+		int status;
+		pid_t child;
+
+		mover_away(&self->mover, memory, PAGES);
+		mover_back(&self->mover, memory, PAGES);
+		ASSERT_EQ(-1, wrong(memory, PAGES, 1));
+		while ((child = waitpid(-1, &status, WNOHANG)) > 0) {
+			EXPECT_EQ(0, status);
+			ended++;
+		}
+	}
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	pages_unmap(memory, PAGES);
 }
 
 /* What somebody else holds stays mapped everywhere; the rest goes. */
