@@ -56,16 +56,21 @@ pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
     batch.has_offers().then_some(Unmapped(batch))
 }
 
-/// Puts migration entries wherever else the sources are mapped, and flushes the TLB once for all.
+/// Puts migration entries wherever else the sources are mapped: by the page table, or, with one flush
+/// of the TLB for all, page by page.
 fn unmap_others(batch: &mut Contents<'_>) {
+    let mut is_unmapped_by_pages = false;
     batch.unmap_shared();
     batch.each_source(|source| {
         if source.src().is_some_and(|src| src.is_mapped()) {
             source.unmap_others();
+            is_unmapped_by_pages = true;
         }
         Ok(())
     });
-    rmap::flush_unmapped();
+    if is_unmapped_by_pages {
+        rmap::flush_unmapped();
+    }
 }
 
 /// One reference is ours, or the fault handler's; mappings and the swap cache explain the others.

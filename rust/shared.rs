@@ -37,8 +37,11 @@ use core::{
 };
 use kernel::bindings::anon_vma;
 
-/// For how many pages the reverse mapping is locked at once: whoever forks, maps or unmaps waits.
-const MOST: usize = 64;
+/// For how many pages the reverse mapping is locked at once, and each page table flushed once.
+///
+/// Whoever forks, maps or unmaps the memory waits meanwhile; whoever uses it is interrupted by the
+/// flush.
+const MOST: usize = 256;
 
 /// Slots in a row whose mappings one anon_vma finds, as far as there is anything to be done for them.
 struct Group {
