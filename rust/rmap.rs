@@ -125,7 +125,7 @@ impl Areas<'_> {
     }
 
     /// Does something in each area that may have some of `count` pages, from the page offset `first`
-    /// on: with what it has of them, and how many come before that.
+    /// on: with what it has of them, and how many come before that. False ends the walk.
     ///
     /// The order is that of `rmap_walk()`, on which fork() and mremap() rely: entries that they copy
     /// or move meanwhile are found in the end.
@@ -133,7 +133,7 @@ impl Areas<'_> {
         &self,
         first: usize,
         count: usize,
-        mut work: impl FnMut(&VmaRange<'_>, usize),
+        mut work: impl FnMut(&VmaRange<'_>, usize) -> bool,
     ) {
         let last = first + count - 1;
         // SAFETY: By the type invariants the tree is locked.
@@ -142,8 +142,9 @@ impl Areas<'_> {
             // SAFETY: The lock keeps the links of the tree, and their areas.
             let vma = unsafe { raw::avc_vma(link) };
             // SAFETY: From the tree; the lock is held until `work` is done.
-            if let Some((range, before)) = unsafe { VmaRange::found(vma, first, count) } {
-                work(&range, before);
+            let found = unsafe { VmaRange::found(vma, first, count) };
+            if found.is_some_and(|(range, before)| !work(&range, before)) {
+                return;
             }
             task::let_others_run();
             // SAFETY: As above.

@@ -141,12 +141,14 @@ impl Contents<'_> {
         let offset = window.range().anon_offset(window.addr(group.pages.start));
         areas.each(offset, group.pages.len(), |range, before| {
             if matches!(task, Task::Unmap) && is_passed_over(window, range) {
-                return;
+                return true;
             }
             each_part(range, |part, number| {
                 let first = group.pages.start + before + number;
                 self.work_on_part(part, first, group, task);
             });
+            // Of many children most may have pages of their own by now.
+            self.is_left(group, task)
         });
         if let Task::Remap(_) = task {
             for slot in self.slots_mut(group.numbers.clone()) {
@@ -155,6 +157,12 @@ impl Contents<'_> {
                 }
             }
         }
+    }
+
+    /// Whether there is still something to be done for a slot of a group.
+    fn is_left(&self, group: &Group, task: Task) -> bool {
+        let mut slots = self.slots(group.numbers.clone()).iter();
+        slots.any(|slot| task.anon_vma(slot).is_some())
     }
 
     /// Does it in a part of an area whose first page has the number `first` in the batch.
