@@ -463,12 +463,9 @@ impl<'s> Contents<'s> {
     #[inline(always)]
     fn accept(&mut self, number: usize, word: PfnWord, order: u32) -> Result<(), Reason> {
         let slots = self.slots.as_slice();
-        let src = slots.get(number).and_then(Slot::src);
-        let src = src.map(|src| src.pfn());
         // A fresh folio that is some slot's already bears its number.
         let has = |dst: Folio<'_>| slots.get(dst.mark()).and_then(Slot::dst) == Some(dst);
-        let verdict =
-            destination::check(word, src, order, &self.call.policy, &mut self.frames, has);
+        let verdict = destination::check(word, order, &self.call.policy, &mut self.frames, has);
         let slot = self.slot_mut(number).ok_or(Reason::BadDestination)?;
         let (dst, result) = match verdict {
             Verdict::Good(dst) => (dst, Ok(())),

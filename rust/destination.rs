@@ -73,13 +73,12 @@ fn is_coherent(word: PfnWord) -> bool {
     unsafe { Folio::of_page(page) }.is_device_coherent()
 }
 
-/// Checks one destination, for a hole, or for the source with the frame number `src`, of an order.
+/// Checks one destination, which is to be of an order.
 ///
 /// `taken` tells whether a fresh folio is another slot's already.
 #[inline(always)]
 pub(crate) fn check(
     word: PfnWord,
-    src: Option<usize>,
     order: u32,
     policy: &Policy,
     frames: &mut Frames,
@@ -92,9 +91,6 @@ pub(crate) fn check(
     }
     if !frames.has(pfn) {
         return refuse(word, "there is no such page");
-    }
-    if src == Some(pfn) {
-        return refuse(word, "it is the source itself");
     }
     // SAFETY: The frame has a `struct page`.
     let page = unsafe { raw::pfn_to_page(pfn) };

@@ -25,9 +25,8 @@ static bool lost_lazily(const struct view *view,
 }
 
 /*
- * W4. Where a fault is on a page of a large folio that a page table maps, the
- * folio is split, and the lock is then the faulting page's; but the first page
- * is taken for the one that is locked, and may stay on the device.
+ * Where a fault is on a page of a large folio that a page table maps, mainline
+ * splits the folio, and may leave its first page on the device (W4, W21).
  */
 static bool left_at_the_head(const struct view *view,
 			     const struct difference *difference)
@@ -117,7 +116,7 @@ static bool split_by_mainline(const struct view *view,
 /*
  * After a final one mainline's memory is not what it should be, and the rest
  * of the sequence is not compared to it. A kernel with patches/fixes/ needs
- * none of them but SPLIT.
+ * none of them but LEFT and SPLIT.
  */
 static const struct {
 	const char *name;
@@ -125,7 +124,7 @@ static const struct {
 	bool (*applies)(const struct view *view,
 			const struct difference *difference);
 } excuses[NR_EXCUSES] = {
-	[W4] = { "W4", true, left_at_the_head },
+	[LEFT] = { "left by mainline", true, left_at_the_head },
 	[W7] = { "W7", true, lost_lazily },
 	[W9] = { "W9", true, lost_protection },
 	[SOFT_DIRTY_UNSEEN] = {
@@ -147,7 +146,7 @@ enum excuse excuse_for(const struct view *view,
 	enum excuse excuse;
 
 	for (excuse = 0; excuse < NR_EXCUSES; excuse++)
-		if ((excuse == SPLIT || !view->fixed) &&
+		if ((excuse == LEFT || excuse == SPLIT || !view->fixed) &&
 		    excuses[excuse].applies(view, difference))
 			break;
 	return excuse;
