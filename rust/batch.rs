@@ -112,7 +112,12 @@ impl<'s> Contents<'s> {
     #[inline(always)]
     pub(crate) fn new(call: &'s Call, place: &'s Place<'s>, lent: Lent<'s>) -> Self {
         if !call.is_again() {
-            lent.outcomes.fill(Outcome::Left(Reason::Nothing));
+            // Where pages were found that are gone by now, others may have them.
+            let reason = match place {
+                Place::Run { .. } => Reason::Raced,
+                Place::Vma(_) | Place::Device { .. } => Reason::Nothing,
+            };
+            lent.outcomes.fill(Outcome::Left(reason));
         }
         Self {
             call,
