@@ -96,10 +96,10 @@ impl Mapping {
         work: impl FnOnce(&mut Scratch<'_>, &Place<'_>) -> R,
     ) -> Option<R> {
         let (first, pfn) = (pages.start, self.pfn);
-        let most = count_words(scratch.lend(first, pages.len()).words, pfn);
+        let named = count_words(scratch.lend(first, pages.len()).words, pfn);
         let lock = self.mm.mmap_read_trylock()?;
         let vma = lock.vma_lookup(self.addr)?;
-        let end = self.addr.saturating_add(most << PAGE_SHIFT).min(vma.end());
+        let end = self.addr.saturating_add(named << PAGE_SHIFT).min(vma.end());
         // SAFETY: The lock is held as long as the range is used.
         let range = unsafe { VmaRange::new(vma, self.addr, end, Access::Any) }.ok()?;
         let place = |pages| Place::Run {
@@ -107,9 +107,10 @@ impl Mapping {
             first,
             pfn,
         };
-        let all = place(most);
+        let all = place(named);
         let mut contents = Contents::new(call, &all, scratch.lend(first, all.pages()));
         let run = count_run(Batch::new(&mut contents), pfn);
+        let run = whole_folios(pfn, run, named);
         (run >= SHORTEST).then(|| work(scratch, &place(run)))
     }
 }
@@ -142,13 +143,30 @@ fn count_run(mut batch: Batch<'_>, pfn: usize) -> usize {
     }
 }
 
+/// How many pages of a run of mapped ones, so that no folio is cut of which the words name all.
+///
+/// The rest of such a folio is mapped elsewhere: by another page table, or another area.
+fn whole_folios(pfn: usize, run: usize, named: usize) -> usize {
+    let end = pfn + run;
+    match last_folio(end) {
+        Some(last) if last.end > end && last.end <= pfn + named => last.start.saturating_sub(pfn),
+        _ => run,
+    }
+}
+
 /// How many pages, of those that the words name, are to be found one by one, so that no folio is
 /// cut.
 pub(crate) fn few(words: &[Cell<PfnWord>]) -> usize {
     let count = FEW.min(words.len());
     let last = words.get(count.wrapping_sub(1)).map(Cell::get);
-    let last = last.filter(|word| word.has(VALID)).map(PfnWord::pfn);
-    let folio = last.and_then(|pfn| Some((pfn, HeldFolio::of_device_pfn(pfn)?)));
-    let rest = folio.map_or(0, |(pfn, held)| held.folio().pfns().end - pfn - 1);
+    let last = last.filter(|word| word.has(VALID));
+    let end = last.map_or(0, |word| word.pfn() + 1);
+    let rest = last_folio(end).map_or(0, |last| last.end - end);
     words.len().min(count + rest)
+}
+
+/// The frame numbers of the device folio that has the last page before `end`.
+fn last_folio(end: usize) -> Option<Range<usize>> {
+    let held = HeldFolio::of_device_pfn(end.checked_sub(1)?)?;
+    Some(held.folio().pfns())
 }

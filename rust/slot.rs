@@ -548,6 +548,11 @@ impl Slot {
             return;
         }
         if let (true, Some(src)) = (self.holds(held::SOURCE), self.src()) {
+            if self.state == State::Migrated && !src.is_anon() {
+                // Not before: a source without a mapping would be taken for a destination.
+                // SAFETY: The file has another folio by now, and the lock is ours.
+                unsafe { raw::folio_clear_mapping(src.as_ptr()) };
+            }
             // SAFETY: By the type invariants the lock is ours; all of it is cleared below.
             unsafe { src.unlock() };
             // SAFETY: The same for the reference.
@@ -584,10 +589,8 @@ fn migrate_in_file(src: Folio<'_>, dst: Folio<'_>) -> Result<(), Reason> {
     }
     // SAFETY: Both are locked by us. The source is unmapped, off the LRU, and has one reference
     // beyond the expected ones. The destination is fresh.
-    if unsafe { raw::file_migrate_folio(dst.as_ptr(), src.as_ptr()) } != 0 {
-        return Err(Reason::Pinned);
+    match unsafe { raw::file_migrate_folio(dst.as_ptr(), src.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(Reason::Pinned),
     }
-    // SAFETY: The file does not have the source any more, and its lock is ours.
-    unsafe { raw::folio_clear_mapping(src.as_ptr()) };
-    Ok(())
 }

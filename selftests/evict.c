@@ -137,16 +137,20 @@ TEST_F(evict, beyond_the_device)
 		TH_LOG("%s", own_describe(&evict.result));
 }
 
-TEST_F(evict, list)
+/*
+ * Every second page, the first one first or the last. Pages that the list does
+ * not have stay, whatever follows on the device.
+ */
+static void listed(struct __test_metadata *_metadata,
+		   FIXTURE_DATA(evict) *self, bool up)
 {
 	struct hmm_test_evict evict;
 	__u64 words[PAGES];
 	int page;
 
-	/* Every second page, the last one first. */
 	for (page = 0; page < PAGES / 2; page++)
 		words[page] = HMM_TEST_WORD_OF(pfn_of(self->memory +
-				(PAGES - 2 - 2 * page) * PAGE));
+				(up ? 2 * page : PAGES - 2 - 2 * page) * PAGE));
 	evict = list(words, PAGES / 2);
 	ASSERT_EQ(0, own_evict(self->fd, &evict));
 	EXPECT_EQ(0, evict.result.ret);
@@ -157,6 +161,19 @@ TEST_F(evict, list)
 			  place_of(self->memory + page * PAGE));
 	for (page = 0; page < PAGES / 2; page++)
 		EXPECT_EQ(HMM_TEST_WORD_MIGRATE, words[page]);
+}
+
+/* In both orders: a device hands out its pages in one, and then in the other. */
+TEST_F(evict, list)
+{
+	int round;
+
+	for (round = 0; round < 4; round++) {
+		listed(_metadata, self, round % 2);
+		own_to_system(self->fd, self->memory, PAGES);
+		ASSERT_EQ(0, own_in_use(self->fd));
+		ASSERT_EQ(PAGES, own_to_device(self->fd, self->memory, PAGES));
+	}
 }
 
 /* A list with gaps, the same page twice, and all sorts of nonsense. */
@@ -257,6 +274,35 @@ TEST_F(evict, free_pages)
 	EXPECT_EQ(10, evict.result.left[HMM_TEST_NOT_MAPPED])
 		TH_LOG("%s", own_describe(&evict.result));
 	EXPECT_EQ(PAGES, own_in_use(self->fd));
+}
+
+/* Somebody still uses pages of a process that is gone, with all its areas. */
+TEST_F(evict, nobody_maps_them)
+{
+	struct hmm_test_evict evict = range(self->first_pfn,
+					    self->device_pages);
+	pid_t child = fork();
+	char *memory;
+	int page;
+
+	if (!child) {
+		memory = pages_map(20);
+		fill(memory, 20, 2);
+		if (own_to_device(self->fd, memory, 20) != 20)
+			_exit(1);
+		for (page = 0; page < 20; page++)
+			if (own_hold(self->fd, pfn_of(memory + page * PAGE),
+				     HMM_TEST_HOLD_REFERENCE))
+				_exit(2);
+		_exit(0);
+	}
+	ASSERT_EQ(0, end_of(child));
+	ASSERT_EQ(PAGES + 20, own_in_use(self->fd));
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(PAGES, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(20, own_in_use(self->fd));
+	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
 }
 
 /* Busy pages stay; the driver comes again. */

@@ -231,6 +231,28 @@ TEST_F(files, pinned)
 }
 
 /* The file says no when all is copied: its page is back in its place. */
+/* A page that the file has given away is no destination for the next. */
+TEST_F(files, given_for_another)
+{
+	struct hmm_test_move move = own_request(self->memory, PAGES,
+						HMM_TEST_TO_NODE,
+						HMM_TEST_FROM_SYSTEM |
+						HMM_TEST_TO_SYSTEM);
+
+	ASSERT_EQ(PAGES, to_node(self->fd, self->memory, PAGES, 1));
+	move.node = 0;
+	move.driver.rule = HMM_TEST_RULE_OTHER_SOURCE;
+	move.driver.rule_every = 4;
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_LT(0, move.result.broken);
+	EXPECT_EQ(move.result.broken,
+		  move.result.left[HMM_TEST_BAD_DESTINATION])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - move.result.broken, move.result.migrated);
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong_in_file(self->file, 1));
+}
+
 TEST_F(files, used_after_the_copy)
 {
 	struct hmm_test_move move = own_request(self->memory, PAGES,

@@ -511,6 +511,30 @@ TEST(evicted_with_neighbours)
 	EXPECT_EQ(0, own_in_use(fd));
 }
 
+/* Two folios lie across the borders of areas: they come back whole as well. */
+TEST(evicted_across_areas)
+{
+	char *memory;
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	folio_order_set(4);
+	memory = pages_map(PAGES);
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
+	fill(memory, PAGES, 1);
+	folio_order_reset();
+	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+	ASSERT_EQ(PAGES, own_to_device(fd, memory, PAGES));
+	ASSERT_EQ(0, mprotect(memory + 24 * PAGE, 80 * PAGE, PROT_READ));
+	ASSERT_EQ(0, stats_on());
+	EXPECT_EQ(PAGES, evict(_metadata, fd, pfn_of(memory), PAGES));
+	EXPECT_EQ(0, stats("splits"));
+	stats_off();
+	EXPECT_EQ(32, folios_of_order(memory, PAGES, 4));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(0, own_in_use(fd));
+}
+
 /* Only the rest comes back: the memory of the other pages is free. */
 TEST(evicted_after_a_part_is_gone)
 {
