@@ -45,7 +45,7 @@ pub(crate) fn migrate(Copied(mut batch): Copied<'_>, wanted: bool) -> Migrated<'
         State::Given => slot.migrate(),
         _ => Ok(()),
     });
-    if let Some(window) = batch.place().window() {
+    if let (true, Some(window)) = (batch.has_holes(), batch.place().window()) {
         hole::fill(&mut batch, window);
     }
     Migrated(batch)

@@ -11,8 +11,7 @@ use crate::mm::{
     lru::{
         self,
         Lists, //
-    },
-    slot::Slot, //
+    }, //
 };
 
 use crate::collect::Collected;
@@ -32,12 +31,14 @@ pub(crate) fn isolate(collected: Collected<'_>) -> Option<Isolated<'_>> {
     let mut batch = collected.into_batch();
     let call = batch.call();
 
-    if batch.any_source(|source| !is_on_no_list(source)) {
-        lru::drain_local();
+    if !batch.has_system_sources() {
+        return Some(Isolated(batch));
     }
+    lru::drain_local();
     let mut lists = Lists::new();
     batch.each_source(|source| {
-        if is_on_no_list(source) {
+        // Device memory uses the room of the list links for its own ends.
+        if source.is_of_device() {
             return Ok(());
         }
         source.isolate(&mut lists).inspect_err(|_| {
@@ -52,9 +53,4 @@ pub(crate) fn isolate(collected: Collected<'_>) -> Option<Isolated<'_>> {
     // The driver is to see only what will move.
     batch.settle_refused();
     batch.has_offers().then_some(Isolated(batch))
-}
-
-/// Device memory uses the room of the list links for its own ends.
-fn is_on_no_list(source: &Slot) -> bool {
-    source.src().is_none_or(|src| src.is_zone_device())
 }

@@ -40,6 +40,9 @@ pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
     let mut batch = isolated.into_batch();
     let call = batch.call();
 
+    if !batch.has_sources() {
+        return Some(Unmapped(batch));
+    }
     if batch.is_mapped_elsewhere() {
         unmap_others(&mut batch);
     }

@@ -105,6 +105,15 @@ pub(crate) struct Contents<'s> {
     refused: usize,
     /// Whether some source is, or was, mapped elsewhere too.
     mapped_elsewhere: bool,
+    has: Kinds,
+}
+
+/// What kinds of slots there are or were, so that nobody looks at all of them for one.
+#[derive(Clone, Copy, Default)]
+struct Kinds {
+    sources: bool,
+    system_sources: bool,
+    holes: bool,
 }
 
 impl<'s> Contents<'s> {
@@ -132,6 +141,7 @@ impl<'s> Contents<'s> {
             frames: Frames::NONE,
             refused: 0,
             mapped_elsewhere: false,
+            has: Kinds::default(),
         }
     }
 
@@ -192,15 +202,37 @@ impl<'s> Contents<'s> {
         self.mapped_elsewhere = true;
     }
 
+    /// Whether there are sources.
+    pub(crate) fn has_sources(&self) -> bool {
+        self.has.sources
+    }
+
+    /// Whether there are sources that are not memory of a device.
+    pub(crate) fn has_system_sources(&self) -> bool {
+        self.has.system_sources
+    }
+
+    /// Whether there are holes.
+    pub(crate) fn has_holes(&self) -> bool {
+        self.has.holes
+    }
+
     /// Adds a source that is mapped wherever its reverse mapping says.
     pub(crate) fn push_mapped(&mut self, slot: Slot) {
         self.mapped_elsewhere = true;
-        self.push(slot);
+        self.push_source(slot);
     }
 
     /// Adds a source. To be asked before: [`Self::is_full`].
     #[inline(always)]
-    pub(crate) fn push(&mut self, slot: Slot) {
+    pub(crate) fn push_source(&mut self, slot: Slot) {
+        self.has.sources = true;
+        self.has.system_sources |= !slot.is_of_device();
+        self.push(slot);
+    }
+
+    #[inline(always)]
+    fn push(&mut self, slot: Slot) {
         let pages = slot.pages();
         if self.slots.push(slot) {
             self.note(pages, Outcome::Left(Reason::Raced));
@@ -216,6 +248,7 @@ impl<'s> Contents<'s> {
             }
             Place::Run { .. } | Place::Device { .. } => false,
         };
+        self.has.holes = true;
         self.push(Slot::hole(index, order, if fault { FAULT } else { 0 }));
     }
 
@@ -263,12 +296,6 @@ impl<'s> Contents<'s> {
             .as_slice()
             .iter()
             .any(|slot| which.has(slot) && slot.is_own())
-    }
-
-    /// Whether anything is true of a source.
-    pub(crate) fn any_source(&self, test: impl Fn(&Slot) -> bool) -> bool {
-        let mut slots = self.slots.as_slice().iter();
-        slots.any(|slot| slot.state() == State::Taken && test(slot))
     }
 
     /// Does a step for each source; one that fails is marked as refused, with the reason.
@@ -456,9 +483,7 @@ impl<'s> Contents<'s> {
     /// the device. Whatever else is there now, the access is repeated.
     fn note_driver_error(&self, number: usize, reason: Reason, errno: Option<i32>) {
         let slot = self.slots.as_slice().get(number);
-        let waits = slot.is_some_and(|slot| {
-            slot.offer().has(FAULT) && slot.src().is_some_and(|src| src.is_zone_device())
-        });
+        let waits = slot.is_some_and(|slot| slot.is_of_device() && slot.offer().has(FAULT));
         if waits && matches!(reason, Reason::Declined | Reason::BadDestination) {
             self.call.set_fault_error(errno.unwrap_or(0));
         }

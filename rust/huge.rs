@@ -423,7 +423,7 @@ impl LockedHuge<'_, '_, '_> {
         if is_mapped {
             batch.set_mapped_elsewhere();
         }
-        batch.push(slot);
+        batch.push_source(slot);
         Ok(())
     }
 }

@@ -388,7 +388,7 @@ impl<'b, 's> PteTable<'b, 's> {
     /// Adds a source.
     #[inline(always)]
     pub(super) fn push(&mut self, slot: Slot) {
-        self.batch.push(slot);
+        self.batch.push_source(slot);
     }
 
     /// Adds a hole of one page.

@@ -20,6 +20,7 @@ use super::{
     word::{
         PfnWord,
         Reason,
+        DEVICE,
         WRITE, //
     },
 };
@@ -240,6 +241,11 @@ impl Slot {
         self.state == State::GivenHole && self.holds(held::CHARGED)
     }
 
+    /// Whether the source is memory of a device.
+    pub(crate) fn is_of_device(&self) -> bool {
+        u64::from(self.flags) & DEVICE != 0
+    }
+
     /// Notes that `bits` are no longer held.
     pub(super) fn release(&mut self, bits: u8) {
         self.held &= !bits;
@@ -346,7 +352,7 @@ impl Slot {
         let (Some(src), Some(dst), State::Given) = (self.src(), self.dst(), self.state) else {
             return Err(Reason::Declined);
         };
-        let off_lru = self.holds(held::OFF_LRU) || src.is_zone_device();
+        let off_lru = self.holds(held::OFF_LRU) || self.is_of_device();
         if src.is_mapped() || !off_lru {
             return Err(Reason::Raced);
         }
@@ -369,7 +375,7 @@ impl Slot {
         }
         // SAFETY: As above, after the mapping has moved.
         unsafe { raw::folio_migrate_flags(dst.as_ptr(), src.as_ptr()) };
-        if src.is_zone_device() {
+        if self.is_of_device() {
             // Nobody has watched what the device wrote: lazily freed or not, it is to be kept.
             // SAFETY: The destination is locked by us.
             unsafe { dst.mark_dirty() };
