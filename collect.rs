@@ -34,7 +34,6 @@ use crate::mm::{
         Level,
         PteTable, //
     },
-    rmap::AnonVma,
     slot::Slot,
     vma::Window,
     word::{
@@ -299,7 +298,7 @@ fn take_device_folio(
     if locked.folio().has_poison() {
         return Err(Reason::Poisoned);
     }
-    let anon_vma = AnonVma::of(locked.folio()).ok_or(Reason::NotMapped)?;
-    batch.push_mapped(Slot::device(locked, index, anon_vma));
+    let slot = Slot::device(locked, index).ok_or(Reason::NotMapped)?;
+    batch.push_mapped(slot);
     Ok(())
 }

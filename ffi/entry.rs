@@ -271,7 +271,7 @@ unsafe fn migrate_device(
         };
         let mut short = Short::new();
         let mut scratch = Scratch::new(&mut short, npages, words);
-        let call = Call::new(policy.device_alone(), None);
+        let call = Call::new(policy.device_alone()?, None);
         crate::migrate_device(
             &call,
             &driver,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Inline functions and macros of the kernel as functions that Rust can call.
- * Each is one expression: no loop, no policy. Where
+ * None has a loop. What some of them decide is what the kernel decides in the
+ * same place, and so is named by them. Where
  * CONFIG_RUST_INLINE_HELPERS is on they are linked into the module as
  * bitcode and inlined, else they are an object of their own.
  */
@@ -863,12 +864,15 @@ __helper int hmm_raw_split_huge_page(struct page *page)
 	return split_huge_page_to_list_to_order(page, NULL, 0);
 }
 
+/* The file may lose the folio at any time; its mapping stays for RCU readers. */
 __helper bool hmm_raw_folio_file_can_migrate(struct folio *folio)
 {
-	return folio_mapping(folio) &&
-	       !mapping_inaccessible(folio_mapping(folio)) &&
-	       !folio_test_swapcache(folio) &&
-	       folio_mapping(folio)->a_ops->migrate_folio;
+	struct address_space *mapping;
+
+	guard(rcu)();
+	mapping = folio_mapping(folio);
+	return mapping && !mapping_inaccessible(mapping) &&
+	       !folio_test_swapcache(folio) && mapping->a_ops->migrate_folio;
 }
 
 /* It waits for nothing: the locks of other folios are held meanwhile. */

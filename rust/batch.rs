@@ -69,7 +69,7 @@ struct Slots<'s> {
 }
 
 impl Slots<'_> {
-    /// Adds a slot; without room it is lost, with all that it holds, which is safe.
+    /// Adds a slot. There is room: a window has a slot for each page, and none has two.
     #[inline(always)]
     fn push(&mut self, slot: Slot) -> bool {
         let place = self.memory.get_mut(self.len);

@@ -53,11 +53,17 @@ impl Policy {
     }
 
     /// The same, for the memory of a device alone.
-    pub(crate) fn device_alone(self) -> Self {
-        Self {
-            flags: self.flags & !raw::hmm_migrate_flags_HMM_MIGRATE_FROM_SYSTEM,
-            ..self
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] where no page is left that could be taken: a driver repeats its call until the
+    /// device is empty.
+    pub(crate) fn device_alone(self) -> Result<Self> {
+        let flags = self.flags & !raw::hmm_migrate_flags_HMM_MIGRATE_FROM_SYSTEM;
+        if flags & raw::hmm_migrate_flags_HMM_MIGRATE_FROM_DEVICE == 0 {
+            return Err(EINVAL);
         }
+        Ok(Self { flags, ..self })
     }
 
     fn has(&self, flag: u32) -> bool {
@@ -142,7 +148,8 @@ impl Fault {
         Self { page, addr }
     }
 
-    /// The folio that the fault handler has locked; a split makes it another.
+    /// The folio that the fault handler has locked; a split makes it another, so that what was
+    /// found before is of no use after one.
     pub(crate) fn folio(&self) -> Folio<'_> {
         // SAFETY: By the type invariants the page is referenced, and its folio is locked, so that
         // nobody but us can split it.

@@ -129,6 +129,10 @@ pub(crate) fn check(
         "it is a ZONE_DEVICE page of another type"
     } else if folio.is_zone_device() && policy.to_system() {
         "it is device memory, and TO_SYSTEM was promised"
+    } else if folio.is_zone_device() && folio.owner() != policy.owner() {
+        "it is memory of another owner than the call's, who could not take it back"
+    } else if folio.is_charged() {
+        "it is charged to a memory control group"
     } else {
         return Verdict::Good(folio.as_nonnull());
     };

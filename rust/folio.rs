@@ -203,9 +203,10 @@ impl<'a> Folio<'a> {
 
     /// Whether it may move within system memory: it is anonymous, or its file can move it.
     ///
-    /// It is mapped in a page table whose lock is held, or locked: a file keeps it that long.
+    /// A file may lose it at any time, unless it is locked, or mapped in a page table whose lock is
+    /// held.
     pub(crate) fn may_move_in_system(self) -> bool {
-        // SAFETY: By the type invariants the folio is valid, and the caller keeps its mapping.
+        // SAFETY: By the type invariants the folio is valid.
         self.is_anon() || unsafe { raw::folio_file_can_migrate(self.as_ptr()) }
     }
 
@@ -241,6 +242,12 @@ impl<'a> Folio<'a> {
         }
         // SAFETY: As above.
         !self.is_mapped() && !unsafe { raw::page_is_typed(page) }
+    }
+
+    /// Whether a memcg is charged for it.
+    pub(super) fn is_charged(self) -> bool {
+        // SAFETY: By the type invariants the folio is valid.
+        unsafe { raw::folio_memcg_data(self.as_ptr()) != 0 }
     }
 
     /// What its statistics are counted for: its memcg, or what stands for it, and its node.
@@ -386,8 +393,8 @@ impl HeldFolio {
         }
         // SAFETY: As above.
         let folio = NonNull::new(unsafe { raw::page_folio(page) })?;
-        // SAFETY: Takes a reference only where there is one; the memory of the folio's structure
-        // does not go away.
+        // SAFETY: Takes a reference only where there is one. The structure does not go away: the
+        // callers name memory of a device that stays.
         if !unsafe { raw::folio_try_get(folio.as_ptr()) } {
             return None;
         }

@@ -91,8 +91,8 @@ fn no_level(error: Error) -> Reason {
 
 /// Does what else of the filling may sleep.
 fn charge_holes(batch: &mut Contents<'_>, window: &Window<'_>) -> Result<(), Reason> {
-    rmap::prepare(window).map_err(|_| Reason::NoMemory)?;
-    batch.each_given_hole(|slot| slot.charge(window));
+    let area = rmap::prepare(window).map_err(|_| Reason::NoMemory)?;
+    batch.each_given_hole(|slot| slot.charge(&area));
     Ok(())
 }
 

@@ -173,11 +173,13 @@ impl<'b, 's> LockedPmd<'b, 's> {
     fn remap_slot(&mut self, number: usize) {
         let (vma, addr) = (self.window.range().vma(), self.window.start());
         let old = self.value();
-        let slot = self.batch.slot_mut(number).filter(|slot| slot.is_own());
+        let slot = self.batch.slot_mut(number);
         let Some(slot) = slot.filter(|slot| slot.order() == ORDER) else {
             return;
         };
-        slot.release(held::OWN_ENTRY);
+        if !slot.take_own_entry() {
+            return;
+        }
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
             return;
         };
@@ -253,7 +255,8 @@ impl<'b, 's> LockedPmd<'b, 's> {
         } else {
             return false;
         }
-        // SAFETY: The folio is fresh, charged and locked, and is mapped here at once.
+        // SAFETY: The folio is fresh and locked, and is mapped here at once; with its charge comes
+        // the area's anon_vma.
         unsafe { raw::folio_add_new_anon_rmap(target.as_ptr(), vma, addr) };
         if !target.is_zone_device() {
             // SAFETY: The folio is fresh, so it is on no list.

@@ -73,7 +73,7 @@ impl Mapping {
         let number = word.pfn().checked_sub(locked.folio().pfn())?;
         // Without the mmap lock nothing else keeps it while the reverse mapping is walked: the folio
         // may be mapped nowhere by now, and still have references.
-        let _anon_vma = AnonVma::of(locked.folio())?;
+        let _anon_vma = AnonVma::of(&locked)?;
         let (mm, addr) = rmap::find(&locked)?;
         Some(Self {
             // The last user's exit is not for a driver's call to do, whatever locks that has.

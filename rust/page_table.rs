@@ -4,7 +4,7 @@
 //!
 //! A [`LockedEntries`] owns the page-table lock, lazy MMU mode and the flush that is owed for entries
 //! that were present. A [`PteTable`] is that for the window of a batch, which it borrows: while it
-//! exists the batch can be neither moved nor dropped, and nothing can sleep under the lock.
+//! exists the batch can be neither moved nor dropped. Nobody may sleep as long as one of them exists.
 
 use super::{
     batch::Contents,

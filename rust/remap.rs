@@ -15,10 +15,7 @@ use super::{
         PteTable, //
     },
     raw,
-    slot::{
-        held,
-        Slot, //
-    },
+    slot::Slot,
     word::Reason, //
 };
 
@@ -47,10 +44,9 @@ impl Entries<'_> {
     /// something else in its place, and that stands.
     #[inline(always)]
     fn remap(&mut self, slot: &mut Slot) {
-        if !slot.is_own() {
+        if !slot.take_own_entry() {
             return;
         }
-        slot.release(held::OWN_ENTRY);
         if slot.count() == 1 {
             self.remap_small(slot);
         } else {
@@ -203,7 +199,8 @@ impl Entries<'_> {
         let Some((_, addr)) = self.at(slot.index()) else {
             return false;
         };
-        // SAFETY: The folio is fresh, charged and locked, and is mapped here at once.
+        // SAFETY: The folio is fresh and locked, and is mapped here at once; with its charge comes
+        // the area's anon_vma.
         unsafe { self.mappings().add_new(target, addr) };
         if !target.is_zone_device() {
             // SAFETY: The folio is fresh, so it is on no list.

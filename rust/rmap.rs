@@ -32,10 +32,14 @@ use kernel::{
 ///
 /// TLB flushes are put off until [`flush_unmapped`].
 ///
+/// # Safety
+///
+/// The caller has the folio's lock, and keeps it until [`remap`] has replaced the entries.
+///
 /// # Context
 ///
-/// May sleep. The caller has the folio lock and a reference.
-pub(super) fn unmap(folio: Folio<'_>) {
+/// May sleep.
+pub(super) unsafe fn unmap(folio: Folio<'_>) {
     // SAFETY: A `Folio` is alive; the caller's lock keeps new mappings away.
     unsafe { raw::try_to_migrate(folio.as_ptr()) };
 }
@@ -85,10 +89,14 @@ unsafe extern "C" fn found_one(
 
 /// Replaces every migration entry for `src` by a mapping of `dst`, which may be `src` itself.
 ///
+/// # Safety
+///
+/// The caller has the locks of both, and `dst` has become what `src` was.
+///
 /// # Context
 ///
-/// May sleep. The caller has the locks of both.
-pub(super) fn remap(src: Folio<'_>, dst: Folio<'_>) {
+/// May sleep.
+pub(super) unsafe fn remap(src: Folio<'_>, dst: Folio<'_>) {
     // SAFETY: Both folios are alive, and locked by the caller.
     unsafe { raw::remove_migration_ptes(src.as_ptr(), dst.as_ptr()) };
 }
@@ -302,6 +310,20 @@ impl Mappings {
     }
 }
 
+/// That there is what finds the mappings of an area's anonymous pages.
+///
+/// # Invariants
+///
+/// The area of the window has its anon_vma, and keeps it while the mmap lock is held.
+pub(crate) struct Prepared<'a>(&'a Window<'a>);
+
+impl<'a> Prepared<'a> {
+    /// The window.
+    pub(crate) fn window(&self) -> &'a Window<'a> {
+        self.0
+    }
+}
+
 /// Makes the structure that finds the mappings of an area's anonymous pages.
 ///
 /// # Errors
@@ -311,9 +333,11 @@ impl Mappings {
 /// # Context
 ///
 /// May sleep.
-pub(crate) fn prepare(window: &Window<'_>) -> Result {
+pub(crate) fn prepare<'a>(window: &'a Window<'a>) -> Result<Prepared<'a>> {
     // SAFETY: The area is valid, and its mmap lock is held.
-    to_result(unsafe { raw::anon_vma_prepare(window.range().vma()) })
+    to_result(unsafe { raw::anon_vma_prepare(window.range().vma()) })?;
+    // INVARIANT: Just made, or found.
+    Ok(Prepared(window))
 }
 
 /// A reference to the structure that finds the mappings of an anonymous folio.
@@ -328,9 +352,9 @@ pub(crate) struct AnonVma(NonNull<bindings::anon_vma>);
 
 impl AnonVma {
     /// The reference for a locked folio; [`None`] where it is not mapped.
-    pub(crate) fn of(folio: Folio<'_>) -> Option<Self> {
-        // SAFETY: A `Folio` is alive; the function answers NULL when it is not mapped.
-        let ptr = unsafe { raw::folio_get_anon_vma(folio.as_ptr()) };
+    pub(crate) fn of(locked: &LockedFolio) -> Option<Self> {
+        // SAFETY: The folio is locked; the function answers NULL when it is not mapped.
+        let ptr = unsafe { raw::folio_get_anon_vma(locked.folio().as_ptr()) };
         // INVARIANT: The reference just taken.
         NonNull::new(ptr).map(Self)
     }

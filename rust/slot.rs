@@ -15,7 +15,10 @@ use super::{
         Frozen, //
     },
     raw, rmap,
-    rmap::AnonVma,
+    rmap::{
+        AnonVma,
+        Prepared, //
+    },
     vma::Window,
     word::{
         PfnWord,
@@ -66,7 +69,8 @@ pub(crate) mod held {
     pub(crate) const OWN_ENTRY: u8 = 1 << 3;
     /// Migration entries elsewhere, which the reverse mapping finds.
     pub(crate) const OTHER_ENTRIES: u8 = 1 << 4;
-    /// The destination is charged to the process whose hole it is for.
+    /// The destination is charged to the process whose hole it is for, in an area that has its
+    /// anon_vma.
     pub(crate) const CHARGED: u8 = 1 << 5;
 }
 
@@ -167,18 +171,20 @@ impl Slot {
 
     /// A source of device memory, found by its frame number.
     ///
-    /// All its mappings are elsewhere, and `anon_vma` finds them until the slot is settled.
-    pub(crate) fn device(src: LockedFolio, index: usize, anon_vma: AnonVma) -> Self {
+    /// All its mappings are elsewhere, and its anon_vma finds them until the slot is settled.
+    /// [`None`] where there are none.
+    pub(crate) fn device(src: LockedFolio, index: usize) -> Option<Self> {
+        let anon_vma = AnonVma::of(&src)?;
         let (flags, pages) = (src.folio().word_flags(), src.folio().pages());
         // SAFETY: Lock and reference come with `src`.
         let slot = unsafe { Self::source(src.folio(), pages, index, flags, 0, false) };
         // They are the slot's now.
         core::mem::forget(src);
         // INVARIANT: The reference comes with `anon_vma`.
-        Self {
+        Some(Self {
             anon_vma: anon_vma.into_raw().as_ptr(),
             ..slot
-        }
+        })
     }
 
     /// How far the slot has come.
@@ -229,6 +235,14 @@ impl Slot {
         self.holds(held::OWN_ENTRY) && !self.holds(held::OTHER_ENTRIES)
     }
 
+    /// Takes over the duty to replace the migration entry at the slot's own place, if it has one
+    /// there alone.
+    pub(super) fn take_own_entry(&mut self) -> bool {
+        let is_own = self.is_own();
+        self.forget_own_entry();
+        is_own
+    }
+
     /// Notes that the slot's migration entry is gone: mapped again, or taken away by somebody else.
     pub(super) fn forget_own_entry(&mut self) {
         if self.is_own() {
@@ -247,7 +261,7 @@ impl Slot {
     }
 
     /// Notes that `bits` are no longer held.
-    pub(super) fn release(&mut self, bits: u8) {
+    fn release(&mut self, bits: u8) {
         self.held &= !bits;
     }
 
@@ -293,7 +307,9 @@ impl Slot {
     /// Puts migration entries where other page tables, or other places, map the source.
     pub(crate) fn unmap_others(&mut self) {
         if let Some(src) = self.src() {
-            rmap::unmap(src);
+            // SAFETY: By the type invariants the lock is ours or the fault handler's, and the slot
+            // is not settled before the entries are replaced.
+            unsafe { rmap::unmap(src) };
         }
         self.set_unmapped();
     }
@@ -407,12 +423,12 @@ impl Slot {
     /// # Context
     ///
     /// May sleep.
-    pub(crate) fn charge(&mut self, window: &Window<'_>) -> Result<(), Reason> {
+    pub(crate) fn charge(&mut self, area: &Prepared<'_>) -> Result<(), Reason> {
         let (Some(dst), State::GivenHole) = (self.dst(), self.state) else {
             return Err(Reason::Declined);
         };
         // SAFETY: The folio is fresh, and locked by us; the mm is valid.
-        if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), window.range().mm()) } != 0 {
+        if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), area.window().range().mm()) } != 0 {
             return Err(Reason::NoMemory);
         }
         // SAFETY: The folio is charged, and locked by us.
@@ -503,7 +519,9 @@ impl Slot {
             return;
         }
         if let (Some(src), Some(target)) = (self.src(), self.target()) {
-            rmap::remap(src, target);
+            // SAFETY: By the type invariants the locks are ours or the fault handler's; the target
+            // is the source itself, or has become it.
+            unsafe { rmap::remap(src, target) };
         }
         self.set_remapped();
     }

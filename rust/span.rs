@@ -101,7 +101,9 @@ impl Span {
         let end = at + PAGE_SIZE;
         // INVARIANT: Inside `table`, and not empty.
         Self {
-            start: table.start.max(end - pages.max(1) * PAGE_SIZE),
+            start: table
+                .start
+                .max(end.saturating_sub(pages.max(1).saturating_mul(PAGE_SIZE))),
             end,
         }
     }
@@ -181,6 +183,16 @@ mod tests {
 
         assert_eq!(range.window(top - PAGE_SIZE, usize::MAX), range);
         assert_eq!(range.around(top - PAGE_SIZE, 512), range);
+    }
+
+    #[test]
+    fn the_bottom_of_the_address_space_does_not_underflow() {
+        let range = span(PAGE_SIZE, 32 * PAGE_SIZE);
+
+        assert_eq!(
+            range.around(2 * PAGE_SIZE, 16),
+            span(PAGE_SIZE, 3 * PAGE_SIZE)
+        );
     }
 
     #[test]

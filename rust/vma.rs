@@ -22,10 +22,10 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `span` is inside the area, which is valid for `'a`, and none of those that are refused. So long
-/// one of these is held for reading: the mmap lock of its mm, which is pinned; or the lock of an
-/// anon_vma that finds the area, which keeps its bounds, its mm and its page tables, all but the
-/// last, as well.
+/// `span` is inside the area, which is valid for `'a`. So long one of these is held for reading:
+/// the mmap lock of its mm, which is pinned, and the area is none of those that are refused; or the
+/// lock of an anon_vma that finds the area, which keeps its bounds, its mm and its page tables, all
+/// but the last, as well.
 #[derive(Clone, Copy)]
 pub(crate) struct VmaRange<'a> {
     vma: *mut bindings::vm_area_struct,
@@ -95,11 +95,12 @@ impl<'a> VmaRange<'a> {
         let before = unsafe { raw::linear_anon_page_index(vma, start) }.checked_sub(first)?;
         let rest = count.checked_sub(before)?;
         // SAFETY: As above; the lock keeps the bounds.
-        let bounds = unsafe { raw::vma_start(vma)..raw::vma_end(vma) };
-        let end = start.saturating_add(rest << PAGE_SHIFT).min(bounds.end);
-        let span = Span::new(start, end, bounds).ok()?;
-        // INVARIANT: Checked above. Areas that are refused have no anonymous pages that move, and
-        // nothing is done with pages that have not been taken elsewhere.
+        let low = unsafe { raw::vma_start(vma) };
+        // SAFETY: As above.
+        let high = unsafe { raw::vma_end(vma) };
+        let end = start.saturating_add(rest << PAGE_SHIFT).min(high);
+        let span = Span::new(start, end, low..high).ok()?;
+        // INVARIANT: Checked above; the lock is the caller's promise.
         let range = Self {
             vma,
             span,

@@ -5,11 +5,16 @@
 //! C header: `include/linux/hmm_migrate.h`.
 
 use super::raw;
-use kernel::prelude::*;
+use kernel::{
+    bindings,
+    prelude::*, //
+};
 
 const SHIFT: u32 = raw::HMM_MIGRATE_PFN_SHIFT;
 const PFN_MASK: u64 = (1 << raw::HMM_MIGRATE_PFN_BITS) - 1;
 const ORDER_SHIFT: u32 = raw::HMM_MIGRATE_PFN_SHIFT + raw::HMM_MIGRATE_PFN_BITS;
+/// The largest errno there is.
+const MAX_ERRNO: usize = bindings::MAX_ERRNO as usize;
 const ORDER_MASK: u64 = (1 << raw::HMM_MIGRATE_ORDER_BITS) - 1;
 
 pub(crate) const VALID: u64 = 1 << 0;
@@ -113,17 +118,15 @@ impl Eq for Outcome {}
 fn count_like_first(outcomes: &[Outcome]) -> usize {
     const _: () = assert!(size_of::<Outcome>() == 1);
     // SAFETY: An outcome is one byte, which is initialised.
-    let bytes = unsafe { core::slice::from_raw_parts(outcomes.as_ptr().cast(), outcomes.len()) };
+    let bytes: &[u8] =
+        unsafe { core::slice::from_raw_parts(outcomes.as_ptr().cast(), outcomes.len()) };
     let Some(&first) = bytes.first() else {
         return 0;
     };
     // Mostly all are, so that it pays to look at a word at a time.
-    let (words, _) = bytes.as_chunks();
-    let like = u64::from_ne_bytes([first; 8]);
-    let count = 8
-        * (words.iter())
-            .take_while(|word| u64::from_ne_bytes(**word) == like)
-            .count();
+    let like = [first; 8];
+    let words = bytes.chunks_exact(like.len());
+    let count = like.len() * words.take_while(|word| *word == like).count();
     let rest = bytes.get(count..).unwrap_or_default();
     count + rest.iter().take_while(|byte| **byte == first).count()
 }
@@ -177,7 +180,13 @@ impl PfnWord {
     /// A hole that the driver left alone has no MIGRATE, and is declined like any other.
     pub(crate) const fn answer(self) -> Answer {
         if self.0 & ERROR != 0 {
-            Answer::Declined(Some(self.pfn() as i32))
+            let errno = self.pfn();
+            // What is no errno says nothing.
+            Answer::Declined(if errno >= 1 && errno <= MAX_ERRNO {
+                Some(errno as i32)
+            } else {
+                None
+            })
         } else if self.0 & MIGRATE == 0 {
             Answer::Declined(None)
         } else {
@@ -261,6 +270,17 @@ mod tests {
         let word = PfnWord(12 << SHIFT | ERROR | MIGRATE | VALID);
 
         assert_eq!(word.answer(), Answer::Declined(Some(12)));
+    }
+
+    #[test]
+    fn what_is_no_errno_is_declined_without() {
+        for errno in [0, MAX_ERRNO as u64 + 1, -12_i64 as u64] {
+            let word = PfnWord(errno << SHIFT | ERROR);
+
+            assert_eq!(word.answer(), Answer::Declined(None));
+        }
+        let word = PfnWord((MAX_ERRNO as u64) << SHIFT | ERROR);
+        assert_eq!(word.answer(), Answer::Declined(Some(MAX_ERRNO as i32)));
     }
 
     #[test]

@@ -215,6 +215,54 @@ TEST_F(destinations, all_of_them)
 	EXPECT_EQ(PAGES, own_to_device(self->fd, self->memory, PAGES));
 }
 
+/* A page that is charged would come to be charged twice, and stay so for ever. */
+TEST(charged)
+{
+	char *memory = pages_map(PAGES);
+	struct hmm_test_move move;
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	move = request(memory, HMM_TEST_RULE_CHARGED);
+	move = special(move, true, 0, NULL);
+	ASSERT_EQ(0, group_enter("hmm_migrate_charged"));
+	EXPECT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(PAGES / EVERY, move.result.broken);
+	EXPECT_EQ(PAGES / EVERY, move.result.left[HMM_TEST_BAD_DESTINATION])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - PAGES / EVERY, move.result.migrated);
+	EXPECT_EQ(0, group_leave("hmm_migrate_charged"));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
+/*
+ * Only the owner that a call names can take memory of its device back. Where
+ * it names another, or none, the memory stays where it can be used.
+ */
+TEST(another_owner)
+{
+	static const enum hmm_test_owner owners[] = {
+		HMM_TEST_OWNER_OTHER, HMM_TEST_OWNER_NONE,
+	};
+	char *memory = pages_map(PAGES);
+	struct hmm_test_move move;
+	int fd = own_open(), i;
+
+	ASSERT_GE(fd, 0);
+	fill(memory, PAGES, 1);
+	for (i = 0; i < ARRAY_SIZE(owners); i++) {
+		move = request(memory, 0);
+		move.owner = owners[i];
+		ASSERT_EQ(0, own_call(fd, &move));
+		EXPECT_EQ(0, move.result.ret);
+		EXPECT_EQ(PAGES, move.result.left[HMM_TEST_BAD_DESTINATION])
+			TH_LOG("%s", own_describe(&move.result));
+		EXPECT_EQ(0, own_in_use(fd));
+	}
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
 /* A line of the log that is the engine's and mentions a destination. */
 static bool log_says(int kmsg)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The driver empties its memory, by ranges and by lists of its pages. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "test.h"
@@ -244,11 +245,33 @@ TEST_F(evict, not_the_owner)
 	ASSERT_EQ(0, own_evict(self->fd, &evict));
 	EXPECT_EQ(0, evict.result.migrated)
 		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(0, evict.result.ret);
+	EXPECT_EQ(PAGES, own_in_use(self->fd));
+	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, PRIVATE));
+}
+
+/*
+ * A driver comes again until its device is empty: a call that can take nothing
+ * of it must not look as if it had been of use.
+ */
+TEST_F(evict, takes_nothing)
+{
+	struct hmm_test_evict evict;
+	__u64 word = HMM_TEST_WORD_OF(self->first_pfn);
+
 	evict = range(self->first_pfn, self->device_pages);
 	evict.owner = HMM_TEST_OWNER_NONE;
 	ASSERT_EQ(0, own_evict(self->fd, &evict));
-	EXPECT_EQ(0, evict.result.migrated)
-		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(-EINVAL, evict.result.ret);
+	evict = range(self->first_pfn, self->device_pages);
+	evict.flags |= HMM_TEST_FROM_SYSTEM;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(-EINVAL, evict.result.ret);
+	evict = list(&word, 1);
+	evict.owner = HMM_TEST_OWNER_NONE;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(-EINVAL, evict.result.ret);
+	EXPECT_EQ(HMM_TEST_WORD_OF(self->first_pfn), word);
 	EXPECT_EQ(PAGES, own_in_use(self->fd));
 	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, PRIVATE));
 }

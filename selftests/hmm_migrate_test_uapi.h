@@ -134,6 +134,7 @@ enum hmm_test_rule {
 	HMM_TEST_RULE_UNKNOWN_DEVICE,	/* ZONE_DEVICE memory of type GENERIC */
 	HMM_TEST_RULE_PROMISE,		/* device memory, whatever TO_SYSTEM promised */
 	HMM_TEST_RULE_NO_REFERENCE,	/* a free page, with reference count 0 */
+	HMM_TEST_RULE_CHARGED,		/* charged to the process's memory control group */
 	HMM_TEST_RULE_GARBAGE,		/* every bit but ERROR is set */
 	HMM_TEST_RULE_UNOFFERED,	/* a good page in a word that was not offered */
 	HMM_TEST_NR_RULES

@@ -137,11 +137,12 @@ struct hmm_migrate_result {
  * order. Every other word is 0.
  *
  * To move a page, write hmm_migrate_pfn() of a destination over its word: a
- * fresh page, locked, with one reference that is given away, mapped nowhere
- * and not on the LRU. To leave it, clear MIGRATE (for a hole, leave EMPTY),
- * or say why with hmm_migrate_pfn_error(). What is no such page is refused, and
- * stays the driver's if it is not locked, is in use, or has a word that was not
- * offered.
+ * fresh page, locked, with one reference that is given away, mapped nowhere,
+ * not on the LRU, and charged to nobody (no __GFP_ACCOUNT); device memory is
+ * that of @owner. To leave it, clear MIGRATE (for a hole, leave EMPTY), or say
+ * why with hmm_migrate_pfn_error(). What can be seen to be no such page is
+ * refused, and stays the driver's if it is not locked, is in use, or has a word
+ * that was not offered.
  *
  * With HMM_MIGRATE_LARGE a folio of order n is offered by one word, which has
  * the order; the words of its other pages are 0. So is a hole as large as
@@ -275,7 +276,10 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
  * another way, or with a bad argument or destination. -E2BIG for a large folio
  * is no such error.
  *
- * The device calls need no lock, and a signal does not end them: a driver
+ * The device calls return -EINVAL also where @owner is NULL or the flags leave
+ * no device memory to take. Every page that they name is ordinary memory, of
+ * which nothing comes, or memory of a device that stays during the call. They
+ * need no lock, and a signal does not end them: a driver
  * empties its memory with them when a killed process closes it. Pages that are
  * busy stay: repeat the call, with a pause, until the driver has handed out no
  * page. Free ones are left as NOT_MAPPED. Windows are shorter where pages are
@@ -288,7 +292,8 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
  * reads it: words with VALID name pages. It may be NULL for a fault and for a
  * range of frame numbers, and @result may always. After the call each word has
  * MIGRATE alone where the page has moved, ERROR and a reason where it has not,
- * or is 0; no frame number survives the call.
+ * or is 0; no frame number survives the call. With a bad argument, that is
+ * -EINVAL or an early VM_FAULT_SIGBUS, the words are as they were.
  */
 int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
 		    struct vm_area_struct *vma, unsigned long start,

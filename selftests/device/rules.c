@@ -130,6 +130,24 @@ static hmm_pfn_t no_reference(struct call *call)
 	return word_of(remember(call, page, ODD_OURS));
 }
 
+/* The engine gives it back, which frees it, and its charge. */
+static hmm_pfn_t charged(struct call *call, hmm_pfn_t offered)
+{
+	struct page *page = alloc_pages_node(call->node, GFP_HIGHUSER_MOVABLE |
+					     __GFP_ACCOUNT, 0);
+
+	if (!page)
+		return 0;
+	if (!folio_memcg_charged(page_folio(page))) {
+		__free_page(page);
+		return 0;
+	}
+	lock_page(page);
+	if (offered & HMM_MIGRATE_PFN_VALID)
+		driver_copy(call, page, offered, 0);
+	return word_of(page);
+}
+
 static hmm_pfn_t bad_word(struct call *call, hmm_pfn_t offered, unsigned long i)
 {
 	struct page *page;
@@ -168,6 +186,8 @@ static hmm_pfn_t bad_word(struct call *call, hmm_pfn_t offered, unsigned long i)
 		return word_of(ours(call, offered, 0));
 	case HMM_TEST_RULE_NO_REFERENCE:
 		return no_reference(call);
+	case HMM_TEST_RULE_CHARGED:
+		return charged(call, offered);
 	case HMM_TEST_RULE_GARBAGE:
 		return ~HMM_MIGRATE_PFN_ERROR;
 	default:
