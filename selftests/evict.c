@@ -142,24 +142,24 @@ TEST_F(evict, beyond_the_device)
  * Every second page, the first one first or the last. Pages that the list does
  * not have stay, whatever follows on the device.
  */
-static void listed(struct __test_metadata *_metadata,
-		   FIXTURE_DATA(evict) *self, bool up)
+static void listed(struct __test_metadata *_metadata, int fd, char *memory,
+		   bool up)
 {
 	struct hmm_test_evict evict;
 	__u64 words[PAGES];
 	int page;
 
 	for (page = 0; page < PAGES / 2; page++)
-		words[page] = HMM_TEST_WORD_OF(pfn_of(self->memory +
+		words[page] = HMM_TEST_WORD_OF(pfn_of(memory +
 				(up ? 2 * page : PAGES - 2 - 2 * page) * PAGE));
 	evict = list(words, PAGES / 2);
-	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	ASSERT_EQ(0, own_evict(fd, &evict));
 	EXPECT_EQ(0, evict.result.ret);
 	EXPECT_EQ(PAGES / 2, evict.result.migrated)
 		TH_LOG("%s", own_describe(&evict.result));
 	for (page = 0; page < PAGES; page++)
 		ASSERT_EQ(page % 2 ? PRIVATE : SYSTEM,
-			  place_of(self->memory + page * PAGE));
+			  place_of(memory + page * PAGE));
 	for (page = 0; page < PAGES / 2; page++)
 		EXPECT_EQ(HMM_TEST_WORD_MIGRATE, words[page]);
 }
@@ -170,7 +170,7 @@ TEST_F(evict, list)
 	int round;
 
 	for (round = 0; round < 4; round++) {
-		listed(_metadata, self, round % 2);
+		listed(_metadata, self->fd, self->memory, round % 2);
 		own_to_system(self->fd, self->memory, PAGES);
 		ASSERT_EQ(0, own_in_use(self->fd));
 		ASSERT_EQ(PAGES, own_to_device(self->fd, self->memory, PAGES));
