@@ -2,13 +2,14 @@
 #
 # What a person types. kbuild reads Kbuild instead.
 
-.PHONY: help run test bench bench-insn bench-compare profile shell module quick hmm-tests mutants kernel lint clean distclean
+.PHONY: help run test stress bench bench-insn bench-compare profile shell module quick hmm-tests mutants kernel lint clean distclean
 
 help:
 	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
 	@echo
 	@echo '  make run                 build all, boot a virtual machine, run the demonstration'
 	@echo '  make test                the same set-up, then every test (4 to 5 minutes once all is built)'
+	@echo '  make stress              memory in use by many processes while it is moved; DURATION=600 seconds, S="-s SEED"'
 	@echo '  make bench               mainline and this module in turns: a table, bench.json, bench.svg (15 minutes)'
 	@echo '  make bench-insn          the same cases in instructions, which repeat: bench-insn.json, bench-insn.svg'
 	@echo '  make bench-compare OLD=FILE  what is slower in bench.json (or NEW=FILE) than in a saved one'
@@ -41,6 +42,9 @@ run:
 
 test:
 	@scripts/vm test
+
+stress:
+	@scripts/vm stress $(or $(DURATION),600) $(S)
 
 bench:
 	@scripts/bench $(BENCH)

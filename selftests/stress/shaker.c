@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the kernel is kept busy with, and a driver that empties its device. */
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/swap.h>
+#include <unistd.h>
+
+#include "stress.h"
+
+#define SWAP	"/dev/ram0"
+#define KSM	"/sys/kernel/mm/ksm/"
+#define CPU	"/sys/devices/system/cpu/cpu1/online"
+#define NUMA	"/proc/sys/kernel/numa_balancing"
+
+static void compact(void)
+{
+	file_write("/proc/sys/vm/compact_memory", "1");
+}
+
+static void turn_swap_off(void)
+{
+	if (!swapoff(SWAP))
+		swapon(SWAP, 0);
+}
+
+static void turn_ksm(void)
+{
+	static const char * const run[] = { "0", "1", "1", "2" };
+
+	file_write(KSM "sleep_millisecs", "10");
+	file_write(KSM "pages_to_scan", "500");
+	file_write(KSM "use_zero_pages", chance(2) ? "1" : "0");
+	file_write(KSM "run", run[chance(4)]);
+}
+
+static void drop_caches(void)
+{
+	file_write("/proc/sys/vm/drop_caches", chance(2) ? "1" : "2");
+}
+
+static void turn_cpu(void)
+{
+	file_write(CPU, "0");
+	sleep_ms(chance(100));
+	file_write(CPU, "1");
+}
+
+static void turn_folios(void)
+{
+	if (chance(2))
+		folio_order_set(2 + chance(8));
+	else
+		folio_order_reset();
+}
+
+static void turn_numa(void)
+{
+	file_write(NUMA, chance(2) ? "1" : "0");
+}
+
+static void squeeze(void)
+{
+	group_set("stress", "memory.reclaim", "8M");
+}
+
+static void (*const shakes[])(void) = {
+	compact, turn_swap_off, turn_ksm, drop_caches, turn_cpu, turn_folios,
+	turn_numa, squeeze,
+};
+
+static pid_t start(__u64 seed)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		chance_init(storm->seed + seed);
+	}
+	return pid;
+}
+
+pid_t shaker_start(void)
+{
+	unsigned int which;
+	pid_t pid = start(1000000);
+
+	if (pid)
+		return pid;
+	while (!is_over()) {
+		which = chance(ARRAY_SIZE(shakes));
+		shakes[which]();
+		count(FIRST_SHAKE + which, 1);
+		sleep_ms(chance(300));
+	}
+	file_write(KSM "run", "2");
+	file_write(KSM "run", "0");
+	folio_order_reset();
+	_exit(0);
+}
+
+pid_t evictor_start(void)
+{
+	struct hmm_test_stats stats;
+	struct hmm_test_evict evict;
+	pid_t pid = start(2000000);
+	int fd;
+
+	if (pid)
+		return pid;
+	fd = own_open();
+	stats = own_stats(fd);
+	while (!is_over()) {
+		evict = (struct hmm_test_evict) {
+			.first_pfn = stats.first_pfn,
+			.npages = chance(3) ? stats.npages :
+					      1 + chance(stats.npages),
+			.function = HMM_TEST_DEVICE_RANGE,
+			.flags = HMM_TEST_TO_SYSTEM |
+				 (chance(2) ? HMM_TEST_LARGE : 0),
+		};
+		if (own_evict(fd, &evict) || evict.result.ret)
+			storm_fail("eviction: %s",
+				   own_describe(&evict.result));
+		count(EVICTIONS, 1);
+		count(EVICTED, evict.result.migrated);
+		sleep_ms(chance(2000));
+	}
+	_exit(0);
+}
