@@ -95,13 +95,11 @@ void storm_fail(const char *format, ...)
 
 static void tell(__u64 seconds)
 {
-	printf("# %3llu s: %llu pages moved away, %llu checked, %llu written; %llu forks, %llu processes ended, %llu killed\n",
+	printf("# %4llu s: %llu pages moved away, %llu written, %llu checked; %llu processes killed\n",
 	       (unsigned long long)seconds,
 	       (unsigned long long)counted(MOVED_AWAY),
-	       (unsigned long long)counted(PAGES_CHECKED),
 	       (unsigned long long)counted(PAGES_WRITTEN),
-	       (unsigned long long)counted(FORKED),
-	       (unsigned long long)counted(ENDED),
+	       (unsigned long long)counted(PAGES_CHECKED),
 	       (unsigned long long)counted(KILLED));
 	fflush(stdout);
 }

@@ -64,7 +64,7 @@ static void tell(struct region *region, size_t page)
 		if (what)
 			n += snprintf(text + n, sizeof(text) - n, " %s", what);
 	}
-	storm_fail("region %u, page %zu: its first word is %#llx, and not that of seed %u%s; before that:%s",
+	storm_fail("region %u, page %zu: word %#llx is not of seed %u%s; done before:%s",
 		   region->number, page,
 		   *(unsigned long long *)(region->memory + page * PAGE),
 		   region->pages[page].seed,

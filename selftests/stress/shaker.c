@@ -33,7 +33,7 @@ static void turn_ksm(void)
 	file_write(KSM "run", run[chance(4)]);
 }
 
-static void drop_caches(void)
+static void forget_caches(void)
 {
 	file_write("/proc/sys/vm/drop_caches", chance(2) ? "1" : "2");
 }
@@ -64,7 +64,7 @@ static void squeeze(void)
 }
 
 static void (*const shakes[])(void) = {
-	compact, turn_swap_off, turn_ksm, drop_caches, turn_cpu, turn_folios,
+	compact, turn_swap_off, turn_ksm, forget_caches, turn_cpu, turn_folios,
 	turn_numa, squeeze,
 };
 

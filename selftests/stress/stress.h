@@ -42,15 +42,21 @@ extern struct storm *storm;
 
 void count(enum event event, __u64 number);
 bool is_over(void);
-void storm_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void __printf(1, 2) storm_fail(const char *format, ...);
 
 /* chance.c: random numbers that a seed repeats, for each thread its own */
 void chance_init(__u64 seed);
 __u64 chance(__u64 below);
 
+/* Some of a region's pages. */
+struct part {
+	size_t first, npages;
+};
+
 /* region.c: memory of which one process knows what is in it */
 struct region {
 	char *memory;		/* read by movers, too, and moved by its owner */
+	struct part busy;	/* what its owner is writing; movers want it, too */
 	char *arena;		/* where it may be: two places */
 	unsigned int number, version;
 	struct {
@@ -59,11 +65,6 @@ struct region {
 	} pages[REGION_PAGES];
 	const char *history[8];	/* what was done last */
 	unsigned int done;
-};
-
-/* Some of a region's pages. */
-struct part {
-	size_t first, npages;
 };
 
 bool region_init(struct region *region, unsigned int number);

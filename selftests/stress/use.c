@@ -33,13 +33,18 @@ static bool check(struct region *region)
 	return region_check(region, region_part(64));
 }
 
+/* Again and again the same pages, which movers like best then. */
 static bool write_some(struct region *region)
 {
-	struct part part = region_part(64);
+	struct part part = region_part(32);
+	int round;
 
-	if (!region_check(region, part))
-		return false;
-	region_write(region, part);
+	region->busy = part;
+	for (round = chance(100); round >= 0 && !is_over(); round--) {
+		if (!region_check(region, part))
+			return false;
+		region_write(region, part);
+	}
 	return true;
 }
 

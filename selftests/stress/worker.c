@@ -20,10 +20,16 @@ static void move_part(void)
 {
 	struct mover *mover = &movers[chance(NR_MOVERS)];
 	struct part part = region_part(chance(4) ? 128 : REGION_PAGES);
-	char *memory = region_memory(&region) + part.first * PAGE;
+	struct part busy = region.busy;
 	bool away = chance(2);
+	char *memory;
 	long ret;
 
+	/* Both are read without a lock: another part of the region is as good. */
+	if (chance(2) && busy.npages &&
+	    busy.first + busy.npages <= REGION_PAGES)
+		part = busy;
+	memory = region_memory(&region) + part.first * PAGE;
 	ret = away ? mover_away(mover, memory, part.npages) :
 		     mover_back(mover, memory, part.npages);
 	if (ret == -EPROTO)
