@@ -95,7 +95,7 @@ void storm_fail(const char *format, ...)
 
 static void tell(__u64 seconds)
 {
-	printf("# %4llu s: %llu pages moved away, %llu written, %llu checked; %llu processes killed\n",
+	printf("# %4llu s: %llu pages moved away, %llu written, %llu checked; %llu killed\n",
 	       (unsigned long long)seconds,
 	       (unsigned long long)counted(MOVED_AWAY),
 	       (unsigned long long)counted(PAGES_WRITTEN),
