@@ -6,6 +6,11 @@
  * others come.
  *
  *   stress [-d SECONDS] [-p PROCESSES] [-s SEED]
+ *	    [-m MOVERS] [-u USES] [-k SHAKES] [-e EVICT]
+ *
+ * The last four narrow down what a failure needs. Each is a number, whose bits
+ * say what may happen, in the order of enum mover_kind, of uses[] in
+ * stress/use.c and of shakes[] in stress/shaker.c; EVICT is 0 or 1.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -208,7 +213,7 @@ static void parse(int argc, char **argv)
 	int option;
 
 	options.seed = time(NULL);
-	while ((option = getopt(argc, argv, "d:p:s:")) != -1) {
+	while ((option = getopt(argc, argv, "d:p:s:m:u:k:e:")) != -1) {
 		switch (option) {
 		case 'd':
 			options.seconds = atoi(optarg);
@@ -218,6 +223,18 @@ static void parse(int argc, char **argv)
 			break;
 		case 's':
 			options.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'm':
+			storm->movers = strtoul(optarg, NULL, 0);
+			break;
+		case 'u':
+			storm->uses = strtoul(optarg, NULL, 0);
+			break;
+		case 'k':
+			storm->shakes = strtoul(optarg, NULL, 0);
+			break;
+		case 'e':
+			storm->evict = strtoul(optarg, NULL, 0);
 			break;
 		default:
 			exit(KSFT_FAIL);
@@ -231,11 +248,15 @@ int main(int argc, char **argv)
 {
 	bool ended;
 
-	parse(argc, argv);
 	storm = mmap(NULL, sizeof(*storm), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (storm == MAP_FAILED)
 		return KSFT_FAIL;
+	storm->movers = ~0U;
+	storm->uses = ~0U;
+	storm->shakes = ~0U;
+	storm->evict = ~0U;
+	parse(argc, argv);
 	storm->seed = options.seed << 24;
 	chance_init(storm->seed + 3000000);
 	ksft_print_header();

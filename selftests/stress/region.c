@@ -52,9 +52,9 @@ void region_note(struct region *region, const char *what)
 	region->history[region->done++ % ARRAY_SIZE(region->history)] = what;
 }
 
-static void tell(struct region *region, size_t page)
+static const char *history(struct region *region)
 {
-	char text[256] = "";
+	static char text[256];
 	unsigned int i, n = 0;
 
 	for (i = 0; i < ARRAY_SIZE(region->history); i++) {
@@ -64,11 +64,31 @@ static void tell(struct region *region, size_t page)
 		if (what)
 			n += snprintf(text + n, sizeof(text) - n, " %s", what);
 	}
+	return text;
+}
+
+static void tell(struct region *region, size_t page)
+{
 	storm_fail("region %u, page %zu: word %#llx is not of seed %u%s; done before:%s",
 		   region->number, page,
 		   *(unsigned long long *)(region->memory + page * PAGE),
 		   region->pages[page].seed,
-		   region->pages[page].may_be_zero ? " or zero" : "", text);
+		   region->pages[page].may_be_zero ? " or zero" : "",
+		   history(region));
+}
+
+/* What there is to say where a page cannot be accessed, and of what is mapped. */
+void region_tell_signal(struct region *region, int signal, const char *addr)
+{
+	char line[256];
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	storm_fail("region %u, page %zd: signal %d, pagemap %#llx; done before:%s",
+		   region->number, (addr - region->memory) / (ssize_t)PAGE,
+		   signal, (unsigned long long)pagemap(addr), history(region));
+	while (maps && fgets(line, sizeof(line), maps))
+		printf("# %s", line);
+	fflush(stdout);
 }
 
 static bool page_is_right(struct region *region, size_t page)

@@ -88,7 +88,8 @@ pid_t shaker_start(void)
 		return pid;
 	while (!is_over()) {
 		which = chance(ARRAY_SIZE(shakes));
-		shakes[which]();
+		if (storm->shakes & 1U << which)
+			shakes[which]();
 		count(FIRST_SHAKE + which, 1);
 		sleep_ms(chance(300));
 	}
@@ -109,7 +110,7 @@ pid_t evictor_start(void)
 		return pid;
 	fd = own_open();
 	stats = own_stats(fd);
-	while (!is_over()) {
+	while (!is_over() && storm->evict) {
 		evict = (struct hmm_test_evict) {
 			.first_pfn = stats.first_pfn,
 			.npages = chance(3) ? stats.npages :

@@ -36,6 +36,7 @@ struct storm {
 	int failed;		/* somebody has seen what must not be */
 	int over;		/* everybody ends by himself */
 	__u64 seed;
+	unsigned int movers, uses, shakes, evict;	/* what may happen */
 };
 
 extern struct storm *storm;
@@ -63,6 +64,11 @@ struct region {
 		unsigned int seed;	/* 0: the page is zero */
 		bool may_be_zero;
 	} pages[REGION_PAGES];
+	/*
+	 * The mirrors that write to it, which are also those that move it: one
+	 * of the same device is not told of what another one moves.
+	 */
+	int mirrors[2];
 	const char *history[8];	/* what was done last */
 	unsigned int done;
 };
@@ -70,6 +76,7 @@ struct region {
 bool region_init(struct region *region, unsigned int number);
 char *region_memory(struct region *region);
 struct part region_part(size_t most);
+void region_tell_signal(struct region *region, int signal, const char *addr);
 void region_note(struct region *region, const char *what);
 bool region_check(struct region *region, struct part part);
 void region_write(struct region *region, struct part part);

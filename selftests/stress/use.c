@@ -207,10 +207,10 @@ static bool write_by_device(struct region *region)
 	struct part part = region_part(64);
 	unsigned int seed = region_next_seed(region);
 	char *copy = pages_map(REGION_PAGES);
-	int fd = mirror_open(chance(3));
+	int fd = region->mirrors[chance(2)];
 	size_t page;
 
-	if (fd < 0 || !copy)
+	if (!copy)
 		return true;
 	/* The contents of a page depend on its number. */
 	for (page = part.first; page < part.first + part.npages; page++)
@@ -219,7 +219,6 @@ static bool write_by_device(struct region *region)
 			   part.npages, copy + part.first * PAGE) ==
 	    part.npages)
 		count(WRITTEN_BY_DEVICE, part.npages);
-	close(fd);
 	pages_unmap(copy, REGION_PAGES);
 	return region_adopt(region, part, seed);
 }
@@ -278,6 +277,8 @@ bool use_something(struct region *region)
 	which = chance(all_often);
 	for (i = 0; which >= uses[i].often; i++)
 		which -= uses[i].often;
+	if (!(storm->uses & 1U << i))
+		i = 1;
 	region_note(region, uses[i].name);
 	return uses[i].use(region);
 }

@@ -18,13 +18,16 @@ static struct mover movers[NR_MOVERS];
 
 static void move_part(void)
 {
-	struct mover *mover = &movers[chance(NR_MOVERS)];
+	unsigned int kind = chance(NR_MOVERS);
+	struct mover *mover = &movers[kind];
 	struct part part = region_part(chance(4) ? 128 : REGION_PAGES);
 	struct part busy = region.busy;
 	bool away = chance(2);
 	char *memory;
 	long ret;
 
+	if (!(storm->movers & 1U << kind))
+		return;
 	/* Both are read without a lock: another part of the region is as good. */
 	if (chance(2) && busy.npages &&
 	    busy.first + busy.npages <= REGION_PAGES)
@@ -46,11 +49,23 @@ static void *move(void *argument)
 	return NULL;
 }
 
+static void no_access(int signal, siginfo_t *info, void *context)
+{
+	region_tell_signal(&region, signal, info->si_addr);
+	_exit(1);
+}
+
 static void live(unsigned int number)
 {
+	struct sigaction action = {
+		.sa_sigaction = no_access,
+		.sa_flags = SA_SIGINFO | SA_RESETHAND,
+	};
 	unsigned int uses = 1 + chance(USES), i;
 	pthread_t thread;
 
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
 	/* Pages may go where the kernel wants them. */
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 	if (!region_init(&region, number)) {
@@ -63,6 +78,8 @@ static void live(unsigned int number)
 			_exit(1);
 		}
 	}
+	region.mirrors[0] = movers[MIRROR_1].fd;
+	region.mirrors[1] = movers[MIRROR_2].fd;
 	for (i = 0; i < MOVERS; i++)
 		pthread_create(&thread, NULL, move,
 			       (void *)(uintptr_t)chance(1UL << 32));
