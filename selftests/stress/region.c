@@ -176,7 +176,11 @@ bool region_adopt(struct region *region, struct part part, unsigned int seed)
 	return true;
 }
 
-/* To the other place in the arena. */
+/*
+ * To the other place in the arena. The old one is never free in between: a
+ * thread that maps something would get it, and unmap it when the region is
+ * there again.
+ */
 bool region_move(struct region *region)
 {
 	char *from = region->memory, *to = region->arena;
@@ -184,7 +188,7 @@ bool region_move(struct region *region)
 	if (from == to)
 		to += REGION_PAGES * PAGE;
 	if (mremap(from, REGION_PAGES * PAGE, REGION_PAGES * PAGE,
-		   MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+		   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) != to)
 		return false;
 	__atomic_store_n(&region->memory, to, __ATOMIC_RELAXED);
 	return reserve(from, REGION_PAGES) == from;
