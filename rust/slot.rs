@@ -14,8 +14,9 @@ use super::{
         self,
         Frozen, //
     },
-    raw, rmap,
+    raw,
     rmap::{
+        self,
         AnonVma,
         Prepared, //
     },

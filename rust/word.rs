@@ -13,9 +13,10 @@ use kernel::{
 const SHIFT: u32 = raw::HMM_MIGRATE_PFN_SHIFT;
 const PFN_MASK: u64 = (1 << raw::HMM_MIGRATE_PFN_BITS) - 1;
 const ORDER_SHIFT: u32 = raw::HMM_MIGRATE_PFN_SHIFT + raw::HMM_MIGRATE_PFN_BITS;
+const ORDER_MASK: u64 = (1 << raw::HMM_MIGRATE_ORDER_BITS) - 1;
+
 /// The largest errno there is.
 const MAX_ERRNO: usize = bindings::MAX_ERRNO as usize;
-const ORDER_MASK: u64 = (1 << raw::HMM_MIGRATE_ORDER_BITS) - 1;
 
 pub(crate) const VALID: u64 = 1 << 0;
 pub(crate) const READ: u64 = 1 << 1;

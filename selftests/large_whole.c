@@ -26,6 +26,18 @@ static char *huge_page(struct __test_metadata *_metadata)
 	return memory;
 }
 
+static char *folios_of_16(struct __test_metadata *_metadata)
+{
+	char *memory = pages_map(PAGES);
+
+	folio_order_set(4);
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
+	fill(memory, PAGES, 1);
+	folio_order_reset();
+	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+	return memory;
+}
+
 static bool stays_whole(const struct mover *mover)
 {
 	return mover->away != COHERENT;
@@ -89,12 +101,7 @@ TEST_F(mover, mthp_in_part)
 {
 	char *memory;
 
-	folio_order_set(4);
-	memory = pages_map(PAGES);
-	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
-	fill(memory, PAGES, 1);
-	folio_order_reset();
-	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+	memory = folios_of_16(_metadata);
 
 	ASSERT_EQ(100, mover_away(&self->mover, memory + 10 * PAGE, 100));
 	EXPECT_TRUE(mover_is_away(&self->mover, memory + 10 * PAGE, 100));
@@ -393,12 +400,7 @@ TEST_F(mover, mlocked_mthp)
 	long locked = vm_count("nr_mlock");
 	char *memory;
 
-	folio_order_set(4);
-	memory = pages_map(PAGES);
-	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
-	fill(memory, PAGES, 1);
-	folio_order_reset();
-	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+	memory = folios_of_16(_metadata);
 	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
 	round_trip(_metadata, &self->mover, memory);
 	EXPECT_LE(labs(vm_count("nr_mlock") - locked - (long)PAGES),
@@ -494,12 +496,7 @@ TEST(evicted_with_neighbours)
 	int fd = own_open();
 
 	ASSERT_GE(fd, 0);
-	folio_order_set(4);
-	memory = pages_map(PAGES);
-	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
-	fill(memory, PAGES, 1);
-	folio_order_reset();
-	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+	memory = folios_of_16(_metadata);
 	ASSERT_EQ(PAGES, own_to_device(fd, memory, PAGES));
 	ASSERT_EQ(0, stats_on());
 	EXPECT_EQ(32, evict(_metadata, fd, pfn_of(memory), 32));
@@ -518,12 +515,7 @@ TEST(evicted_across_areas)
 	int fd = own_open();
 
 	ASSERT_GE(fd, 0);
-	folio_order_set(4);
-	memory = pages_map(PAGES);
-	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
-	fill(memory, PAGES, 1);
-	folio_order_reset();
-	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+	memory = folios_of_16(_metadata);
 	ASSERT_EQ(PAGES, own_to_device(fd, memory, PAGES));
 	ASSERT_EQ(0, mprotect(memory + 24 * PAGE, 80 * PAGE, PROT_READ));
 	ASSERT_EQ(0, stats_on());

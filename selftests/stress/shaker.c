@@ -88,9 +88,10 @@ pid_t shaker_start(void)
 		return pid;
 	while (!is_over()) {
 		which = chance(ARRAY_SIZE(shakes));
-		if (storm->shakes & 1U << which)
+		if (storm->shakes & 1U << which) {
 			shakes[which]();
-		count(FIRST_SHAKE + which, 1);
+			count(FIRST_SHAKE + which, 1);
+		}
 		sleep_ms(chance(300));
 	}
 	file_write(KSM "run", "2");

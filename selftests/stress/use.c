@@ -244,13 +244,15 @@ static bool pin(struct region *region)
 	return region_check(region, part);
 }
 
+enum { WRITE = 1 };
+
 static const struct {
 	const char *name;
 	unsigned int often;
 	bool (*use)(struct region *region);
 } uses[] = {
 	{ "check", 8, check },
-	{ "write", 16, write_some },
+	[WRITE] = { "write", 16, write_some },
 	{ "throw-away", 3, throw_away },
 	{ "free-lazily", 2, free_lazily },
 	{ "page-out", 3, page_out },
@@ -277,8 +279,9 @@ bool use_something(struct region *region)
 	which = chance(all_often);
 	for (i = 0; which >= uses[i].often; i++)
 		which -= uses[i].often;
+	/* A write takes the place of what may not happen. */
 	if (!(storm->uses & 1U << i))
-		i = 1;
+		i = WRITE;
 	region_note(region, uses[i].name);
 	return uses[i].use(region);
 }
