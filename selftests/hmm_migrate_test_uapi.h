@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
  * The requests of /dev/hmm_migrate_test, a device that calls hmm_vma_migrate()
- * and its relatives on behalf of the process that asks.
+ * and its relatives on behalf of the process that asks, or of another one.
  *
  * It has device-private memory of its own, moves memory between nodes, and is
  * a driver that delays, declines, and breaks the rules of the interface when
@@ -197,7 +197,7 @@ enum hmm_test_to {
 };
 
 /**
- * struct hmm_test_move - HMM_TEST_MOVE: move memory of the caller
+ * struct hmm_test_move - HMM_TEST_MOVE: move memory of a process
  * @addr: first address, in a VMA
  * @npages: how many pages
  * @words: user array of @npages __u64 for the words after the call, or 0
@@ -207,7 +207,7 @@ enum hmm_test_to {
  * @node: for HMM_TEST_TO_NODE
  * @flags: HMM_TEST_FROM_*, TO_SYSTEM, LARGE and any other bits, as they are
  * @owner: enum hmm_test_owner
- * @pad: 0
+ * @pid: whose memory; 0: the caller's; -ESRCH: it has none
  * @driver: how the driver behaves
  * @result: (out) what happened
  */
@@ -220,7 +220,7 @@ struct hmm_test_move {
 	__u32 node;
 	__u32 flags;
 	__u32 owner;
-	__u32 pad;
+	__u32 pid;
 	struct hmm_test_driver driver;
 	struct hmm_test_result result;
 };

@@ -6,7 +6,9 @@
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -173,6 +175,28 @@ static int copy_words(struct call *call, u64 words)
 	return 0;
 }
 
+/* The memory that is to move, so that it stays; NULL: there is none. */
+static struct mm_struct *mm_of(u32 number)
+{
+	struct task_struct *task;
+	struct mm_struct *mm;
+	struct pid *pid;
+
+	/* Others may have opened the file, but the caller's mm is its own. */
+	if (!number) {
+		mmget(current->mm);
+		return current->mm;
+	}
+	pid = find_get_pid(number);
+	task = get_pid_task(pid, PIDTYPE_PID);
+	put_pid(pid);
+	if (!task)
+		return NULL;
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	return mm;
+}
+
 long call_move(struct hmm_test_move *request)
 {
 	struct call *call;
@@ -188,13 +212,14 @@ long call_move(struct hmm_test_move *request)
 	call = call_new(&request->driver, request->addr, request->npages, true);
 	if (!call)
 		return -ENOMEM;
-	call->mm = current->mm;
+	ret = -ESRCH;
+	call->mm = mm_of(request->pid);
+	if (!call->mm)
+		goto free;
 	call->to_device = request->to == HMM_TEST_TO_DEVICE;
 	call->node = request->node;
 	driver_ops(call, owner_of(request->owner), request->flags);
 
-	/* Others may have opened the file, but the caller's mm is its own. */
-	mmget(call->mm);
 	ret = move(call, request->function);
 	mmput(call->mm);
 	if (!ret) {
@@ -202,6 +227,7 @@ long call_move(struct hmm_test_move *request)
 		request->result = call->result;
 		ret = copy_words(call, request->words);
 	}
+free:
 	call_free(call);
 	return ret;
 }
