@@ -342,4 +342,20 @@ TEST(collapse)
 	close(fd);
 }
 
+/* A device's memory cannot be taken out of use yet: nothing happens to it. */
+TEST(coherent_memory_fails)
+{
+	char *memory = pages_map(TABLE);
+	struct mover mover;
+
+	ASSERT_EQ(0, mover_open(&mover, MIRROR_2));
+	fill(memory, TABLE, 1);
+	ASSERT_EQ(TABLE, mover_away(&mover, memory, TABLE));
+	EXPECT_EQ(-1, madvise(memory + PAGE, PAGE, MADV_HWPOISON));
+	EXPECT_EQ(ENXIO, errno);
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	EXPECT_TRUE(mover_is_away(&mover, memory, TABLE));
+	mover_close(&mover);
+}
+
 TEST_HARNESS_MAIN
