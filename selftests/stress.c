@@ -53,11 +53,16 @@ static const char * const names[NR_EVENTS] = {
 	[MERGEABLE] = "MADV_(UN)MERGEABLE",
 	[WRITTEN_BY_DEVICE] = "pages written by a device",
 	[PINNED] = "vmsplice",
+	[WRITES_TOLD] = "writes told of by userfaultfd",
+	[MISSES_FILLED] = "pages filled by userfaultfd",
+	[BROKEN] = "MADV_HWPOISON",
+	[RETIRED] = "MADV_SOFT_OFFLINE",
 	[MOVED_AWAY] = "pages moved away",
 	[MOVED_BACK] = "pages moved back",
 	[EVICTED] = "pages evicted",
 	[EVICTIONS] = "evictions",
 	[KILLED] = "processes killed",
+	[KILLED_FOR_MEMORY] = "processes killed for memory",
 	[ENDED] = "processes that ended",
 	[COMPACTED] = "compaction",
 	[SWAP_TURNED_OFF] = "swapoff",
@@ -67,6 +72,7 @@ static const char * const names[NR_EVENTS] = {
 	[FOLIOS_TURNED] = "sizes of folios",
 	[NUMA_TURNED] = "NUMA balancing on or off",
 	[SQUEEZED] = "memory.reclaim",
+	[STARVED] = "memory.max below what is used",
 };
 
 void count(enum event event, __u64 number)
@@ -114,7 +120,7 @@ static void tell_all(void)
 	enum event event;
 
 	for (event = 0; event < NR_EVENTS; event++)
-		printf("# %-28s %12llu\n", names[event],
+		printf("# %-30s %12llu\n", names[event],
 		       (unsigned long long)counted(event));
 }
 
@@ -132,7 +138,17 @@ static void bury(pid_t pid, int status)
 			   status);
 	for (i = 0; i < options.processes; i++)
 		if (workers[i] == pid)
-			workers[i] = is_over() ? 0 : worker_start(lives++);
+			workers[i] = 0;
+}
+
+/* In the place of those that have gone; where there is no memory, later. */
+static void keep_up(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < options.processes; i++)
+		if (workers[i] <= 0)
+			workers[i] = worker_start(lives++);
 }
 
 static void bury_all(void)
@@ -146,20 +162,20 @@ static void bury_all(void)
 
 static void kill_one(void)
 {
-	if (!kill(workers[chance(options.processes)], SIGKILL))
+	pid_t pid = workers[chance(options.processes)];
+
+	if (pid > 0 && !kill(pid, SIGKILL))
 		count(KILLED, 1);
 }
 
 static void run_storm(void)
 {
 	__u64 start = now_ns(), told = 0, second, killed = 0;
-	unsigned int i;
 
-	for (i = 0; i < options.processes; i++)
-		workers[i] = worker_start(lives++);
 	shaker_start();
 	evictor_start();
 	while (!is_over()) {
+		keep_up();
 		sleep_ms(20);
 		bury_all();
 		second = (now_ns() - start) / 1000000000;
@@ -267,12 +283,16 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	/* Where a worker is killed, its children are ours. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	/* Workers set their own. */
+	file_write("/proc/self/oom_score_adj", "-1000");
 	if (swap_on() || group_enter("stress")) {
 		printf("# no swap, or no control group\n");
 		return KSFT_FAIL;
 	}
 	run_storm();
 	ended = everybody_ends();
+	count(KILLED_FOR_MEMORY,
+	      group_number("stress", "memory.events", "oom_kill"));
 	tell_all();
 	ksft_test_result(!storm->failed, "contents\n");
 	ksft_test_result(ended, "everybody_ends\n");

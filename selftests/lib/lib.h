@@ -125,6 +125,7 @@ int uffd_register(int fd, const void *addr, size_t npages, __u64 mode);
 int uffd_wp(int fd, const void *addr, size_t npages, bool on);
 int uffd_rwp(int fd, const void *addr, size_t npages, bool on);
 int uffd_zero(int fd, const void *addr, size_t npages);
+int uffd_copy(int fd, void *to, const void *from, size_t npages);
 int uffd_continue(int fd, const void *addr, size_t npages);
 int uffd_poison(int fd, const void *addr, size_t npages);
 int uffd_move(int fd, void *to, const void *from, size_t npages);
@@ -160,6 +161,10 @@ int group_enter(const char *name);
 int group_leave(const char *name);
 int group_set(const char *name, const char *file, const char *value);
 long group_number(const char *name, const char *file, const char *key);
+
+/* chance.c: random numbers that a seed repeats, for each thread its own */
+void chance_init(__u64 seed);
+__u64 chance(__u64 below);
 
 /* patience.c: by how much to multiply what a fast kernel's times are */
 unsigned int patience(void);

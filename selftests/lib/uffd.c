@@ -77,6 +77,17 @@ int uffd_zero(int fd, const void *addr, size_t npages)
 	return ioctl(fd, UFFDIO_ZEROPAGE, &zero) ? -errno : 0;
 }
 
+int uffd_copy(int fd, void *to, const void *from, size_t npages)
+{
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)to,
+		.src = (uintptr_t)from,
+		.len = npages * PAGE,
+	};
+
+	return ioctl(fd, UFFDIO_COPY, &copy) ? -errno : 0;
+}
+
 int uffd_continue(int fd, const void *addr, size_t npages)
 {
 	struct uffdio_continue go_on = { .range = range_of(addr, npages) };

@@ -21,6 +21,7 @@ bool region_init(struct region *region, unsigned int number)
 {
 	memset(region, 0, sizeof(*region));
 	region->number = number % NUMBERS;
+	pthread_mutex_init(&region->coherent, NULL);
 	region->arena = reserve(NULL, 2 * REGION_PAGES + TABLE);
 	if (!region->arena)
 		return false;
@@ -127,7 +128,7 @@ unsigned int region_next_seed(struct region *region)
 	return ++region->version * NUMBERS + region->number;
 }
 
-static void set(struct region *region, struct part part, unsigned int seed)
+void region_set(struct region *region, struct part part, unsigned int seed)
 {
 	size_t page;
 
@@ -144,13 +145,13 @@ void region_write(struct region *region, struct part part)
 
 	for (page = part.first; page < part.first + part.npages; page++)
 		fill_page(region->memory, page, seed);
-	set(region, part, seed);
+	region_set(region, part, seed);
 	count(PAGES_WRITTEN, part.npages);
 }
 
 void region_is_zero(struct region *region, struct part part)
 {
-	set(region, part, 0);
+	region_set(region, part, 0);
 }
 
 void region_may_be_zero(struct region *region, struct part part)
@@ -169,7 +170,7 @@ bool region_adopt(struct region *region, struct part part, unsigned int seed)
 	for (one.first = part.first; one.first < part.first + part.npages;
 	     one.first++) {
 		if (page_is(region->memory, one.first, seed))
-			set(region, one, seed);
+			region_set(region, one, seed);
 		else if (!region_check(region, one))
 			return false;
 	}
@@ -192,4 +193,17 @@ bool region_move(struct region *region)
 		return false;
 	__atomic_store_n(&region->memory, to, __ATOMIC_RELAXED);
 	return reserve(from, REGION_PAGES) == from;
+}
+
+/* New pages in the place of these, of which some cannot be accessed any more. */
+bool region_renew(struct region *region, struct part part)
+{
+	char *memory = region->memory + part.first * PAGE;
+
+	if (mmap(memory, part.npages * PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		 -1, 0) != memory)
+		return false;
+	region_is_zero(region, part);
+	return true;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the kernel is kept busy with, and a driver that empties its device. */
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/swap.h>
 #include <unistd.h>
@@ -9,7 +10,7 @@
 
 #define SWAP	"/dev/ram0"
 #define KSM	"/sys/kernel/mm/ksm/"
-#define CPU	"/sys/devices/system/cpu/cpu1/online"
+#define CPU	"/sys/devices/system/cpu/cpu%d/online"
 #define NUMA	"/proc/sys/kernel/numa_balancing"
 
 static void compact(void)
@@ -38,11 +39,16 @@ static void forget_caches(void)
 	file_write("/proc/sys/vm/drop_caches", chance(2) ? "1" : "2");
 }
 
+/* Any but the first, which cannot go. */
 static void turn_cpu(void)
 {
-	file_write(CPU, "0");
+	char path[64];
+
+	snprintf(path, sizeof(path), CPU,
+		 1 + (int)chance(sysconf(_SC_NPROCESSORS_CONF) - 1));
+	file_write(path, "0");
 	sleep_ms(chance(100));
-	file_write(CPU, "1");
+	file_write(path, "1");
 }
 
 static void turn_folios(void)
@@ -63,9 +69,23 @@ static void squeeze(void)
 	group_set("stress", "memory.reclaim", "8M");
 }
 
+/* Less than they have: the kernel kills workers until the rest fits. */
+static void starve(void)
+{
+	long used = group_number("stress", "memory.current", NULL);
+	char limit[32];
+
+	snprintf(limit, sizeof(limit), "%ld", used - used / 4);
+	group_set("stress", "memory.swap.max", "0");
+	group_set("stress", "memory.max", limit);
+	sleep_ms(chance(50));
+	group_set("stress", "memory.max", "max");
+	group_set("stress", "memory.swap.max", "max");
+}
+
 static void (*const shakes[])(void) = {
 	compact, turn_swap_off, turn_ksm, forget_caches, turn_cpu, turn_folios,
-	turn_numa, squeeze,
+	turn_numa, squeeze, starve,
 };
 
 static pid_t start(__u64 seed)

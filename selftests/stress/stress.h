@@ -21,12 +21,12 @@ enum event {
 	FIRST_USE,
 	THROWN_AWAY = FIRST_USE, FREED_LAZILY, PAGED_OUT, FORKED, EXECUTED,
 	PROTECTED, REMAPPED, COLLAPSED, GUARDED, LOCKED, MERGEABLE,
-	WRITTEN_BY_DEVICE, PINNED,
+	WRITTEN_BY_DEVICE, PINNED, WRITES_TOLD, MISSES_FILLED, BROKEN, RETIRED,
 	MOVED_AWAY, MOVED_BACK, EVICTED, EVICTIONS,
-	KILLED, ENDED,
+	KILLED, KILLED_FOR_MEMORY, ENDED,
 	FIRST_SHAKE,
 	COMPACTED = FIRST_SHAKE, SWAP_TURNED_OFF, KSM_TURNED, CACHES_DROPPED,
-	CPU_TURNED, FOLIOS_TURNED, NUMA_TURNED, SQUEEZED,
+	CPU_TURNED, FOLIOS_TURNED, NUMA_TURNED, SQUEEZED, STARVED,
 	NR_EVENTS
 };
 
@@ -44,10 +44,6 @@ extern struct storm *storm;
 void count(enum event event, __u64 number);
 bool is_over(void);
 void __printf(1, 2) storm_fail(const char *format, ...);
-
-/* chance.c: random numbers that a seed repeats, for each thread its own */
-void chance_init(__u64 seed);
-__u64 chance(__u64 below);
 
 /* Some of a region's pages. */
 struct part {
@@ -69,6 +65,12 @@ struct region {
 	 * of the same device is not told of what another one moves.
 	 */
 	int mirrors[2];
+	/*
+	 * Held by who moves pages to the coherent device, or wants none there:
+	 * the kernel does not survive it that such memory breaks
+	 * (patches/fixes/0020).
+	 */
+	pthread_mutex_t coherent;
 	const char *history[8];	/* what was done last */
 	unsigned int done;
 };
@@ -80,14 +82,25 @@ void region_tell_signal(struct region *region, int signal, const char *addr);
 void region_note(struct region *region, const char *what);
 bool region_check(struct region *region, struct part part);
 void region_write(struct region *region, struct part part);
+void region_set(struct region *region, struct part part, unsigned int seed);
 void region_is_zero(struct region *region, struct part part);
 void region_may_be_zero(struct region *region, struct part part);
 unsigned int region_next_seed(struct region *region);
 bool region_adopt(struct region *region, struct part part, unsigned int seed);
 bool region_move(struct region *region);
+bool region_renew(struct region *region, struct part part);
 
 /* use.c: what a process does with its memory */
 bool use_something(struct region *region);
+
+/* use_uffd.c: accesses that somebody waits for */
+bool use_watch_writes(struct region *region);
+bool use_watch_misses(struct region *region);
+
+/* use_broken.c: memory that breaks */
+bool use_break_page(struct region *region);
+bool use_retire_pages(struct region *region);
+bool use_expects_signal(void);
 
 /* worker.c: a process that lives for a while */
 pid_t worker_start(unsigned int number);

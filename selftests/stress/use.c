@@ -266,6 +266,10 @@ static const struct {
 	{ "merge", 1, merge },
 	{ "device-write", 2, write_by_device },
 	{ "pin", 2, pin },
+	{ "watch-writes", 2, use_watch_writes },
+	{ "watch-misses", 2, use_watch_misses },
+	{ "break", 1, use_break_page },
+	{ "retire", 1, use_retire_pages },
 };
 
 /* False when something was seen that must not be. */

@@ -33,8 +33,12 @@ static void move_part(void)
 	    busy.first + busy.npages <= REGION_PAGES)
 		part = busy;
 	memory = region_memory(&region) + part.first * PAGE;
+	if (kind == MIRROR_2)
+		pthread_mutex_lock(&region.coherent);
 	ret = away ? mover_away(mover, memory, part.npages) :
 		     mover_back(mover, memory, part.npages);
+	if (kind == MIRROR_2)
+		pthread_mutex_unlock(&region.coherent);
 	if (ret == -EPROTO)
 		storm_fail("the engine broke a promise to a driver");
 	if (ret > 0)
@@ -51,6 +55,8 @@ static void *move(void *argument)
 
 static void no_access(int signal, siginfo_t *info, void *context)
 {
+	if (signal == SIGBUS && use_expects_signal())
+		return;
 	region_tell_signal(&region, signal, info->si_addr);
 	_exit(1);
 }
@@ -59,7 +65,7 @@ static void live(unsigned int number)
 {
 	struct sigaction action = {
 		.sa_sigaction = no_access,
-		.sa_flags = SA_SIGINFO | SA_RESETHAND,
+		.sa_flags = SA_SIGINFO,
 	};
 	unsigned int uses = 1 + chance(USES), i;
 	pthread_t thread;
@@ -98,6 +104,7 @@ pid_t worker_start(unsigned int number)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	file_write("/proc/self/oom_score_adj", "1000");
 	chance_init(storm->seed + number);
 	live(number);
 	return 0;

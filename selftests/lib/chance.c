@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Random numbers that a seed repeats. */
-#include "stress.h"
+#include "lib.h"
 
 static __thread __u64 state;
 
