@@ -52,7 +52,7 @@ use kernel::{
 };
 
 /// The fewest pages for which the lock of an address space is taken.
-const SHORTEST: usize = 8;
+const SHORTEST: usize = 4;
 
 /// How many pages are found one by one before it is looked again whether others follow each other.
 const FEW: usize = 16;
