@@ -50,6 +50,11 @@ static struct {
 
 static FILE *output;
 
+static size_t counted_bytes(void)
+{
+	return options.max < COUNTED_BYTES ? options.max : COUNTED_BYTES;
+}
+
 static unsigned int pairs_for(size_t bytes)
 {
 	if (options.pairs)
@@ -170,7 +175,7 @@ static void run_pair(struct trip *trip, struct records *records, int pair)
 static void measure(const struct bench_case *bench, size_t bytes,
 		    unsigned int pairs)
 {
-	size_t stages_bytes = options.instructions ? COUNTED_BYTES :
+	size_t stages_bytes = options.instructions ? counted_bytes() :
 						     STAGES_BYTES;
 	static struct records records, warm_up;
 	unsigned int pair;
@@ -249,7 +254,7 @@ static bool has_size(const struct bench_case *bench, size_t size)
 	if (size < bench->min || size > bench->max || size > options.max)
 		return false;
 	if (options.instructions)
-		return size == COUNTED_BYTES;
+		return size == counted_bytes();
 	while (step < size)
 		step *= 4;
 	return step == size || size == bench->min || size == bench->max;
