@@ -2,7 +2,7 @@
 #
 # What a person types. kbuild reads Kbuild instead.
 
-.PHONY: help run test stress bench bench-insn bench-compare profile shell module quick hmm-tests mutants kernel lint clean distclean
+.PHONY: help run test stress programs bench bench-insn bench-compare profile shell module quick hmm-tests mutants kernel lint clean distclean
 
 help:
 	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
@@ -10,10 +10,11 @@ help:
 	@echo '  make run                 build all, boot a virtual machine, run the demonstration'
 	@echo '  make test                the same set-up, then every test (4 to 5 minutes once all is built)'
 	@echo '  make stress              memory in use by many processes while it is moved; DURATION=600 seconds, S="-s SEED"'
+	@echo '  make programs            programs of Debian while their memory is moved: same results? (P="-s SEED sqlite redis" some)'
 	@echo '  make bench               mainline and this module in turns: a table, bench.json, bench.svg (15 minutes)'
 	@echo '  make bench-insn          the same cases in instructions, which repeat: bench-insn.json, bench-insn.svg'
 	@echo '  make bench-compare OLD=FILE  what is slower in bench.json (or NEW=FILE) than in a saved one'
-	@echo '  make profile C=CASE      the functions that the instructions of a case are spent in, by both engines'
+	@echo '  make profile C=CASE      the functions that the instructions of a case are spent in, by both engines (BYTES=16K: in small calls)'
 	@echo
 	@echo 'while working on it:'
 	@echo '  make module              build the module, the test drivers and the test programs'
@@ -29,11 +30,13 @@ help:
 	@echo
 	@echo 'variables:'
 	@echo '  PROFILE=release|debug    debug: KASAN, lockdep, page-table checks and more; slow (default release)'
+	@echo '         |kcsan|rt         kcsan: races between processors; rt: PREEMPT_RT, without huge pages'
 	@echo '  HMM_MIGRATE_CACHE=DIR    where the tools, the kernel and the builds are kept (default ~/.cache/hmm-migrate)'
 	@echo '  JOBS=N                   compile N files at a time (default: processors + 1)'
 	@echo '  FIXES=1                  repair the rest of the kernel with patches/fixes/, and test that, too'
 	@echo '  KDIR=DIR                 a patched kernel tree of your own'
 	@echo '  LLVM=1|-22|DIR/          tools of your own, as kbuild takes it'
+	@echo '  CPUS=2|4|8               processors of the machine (default 2)'
 	@echo '  ACCEL=kvm                run the machine on hardware virtualisation (default: emulation)'
 	@echo '  BENCH="-c CASE -m 16M"   options of selftests/bench.c: a case, a largest size, and more'
 
@@ -45,6 +48,9 @@ test:
 
 stress:
 	@scripts/vm stress $(or $(DURATION),600) $(S)
+
+programs:
+	@scripts/vm programs $(P)
 
 bench:
 	@scripts/bench $(BENCH)

@@ -32,7 +32,7 @@ die() {
 	exit 1
 }
 
-[ "$PROFILE" = release ] || [ -e "scripts/$PROFILE.config" ] || die "there is no profile '$PROFILE': release or debug"
+[ "$PROFILE" = release ] || [ -e "scripts/$PROFILE.config" ] || die "there is no profile '$PROFILE': release, debug, kcsan or rt"
 
 [ -z "${LLVM:-}" ] || [ -n "${KDIR:-}" ] || die "tools of your own (LLVM=) need a kernel tree of your own (KDIR=)"
 
@@ -113,6 +113,13 @@ need() {
 	else
 		die "the program '$1' is missing; install it with: sudo apt-get install $2"
 	fi
+}
+
+# The mirror that this machine uses, where it is Debian; nothing otherwise: mmdebstrap has one of its own.
+debian_mirror() {
+	command -v apt-get > /dev/null || return 0
+	# shellcheck disable=SC2016 # these are apt's own variables
+	apt-get indextargets --format '$(SITE)' 'Origin: Debian' 'Label: Debian' | head -n 1
 }
 
 # The names of every package in the toolchain root; their versions are the suite's.
