@@ -145,6 +145,8 @@ enum hmm_test_rule {
  * @rule: enum hmm_test_rule to break
  * @rule_every: in every n-th word; 0 and 1: wherever possible
  * @decline_every: leave every n-th word; 0: none
+ * @decline_first: leave the words from the n-th of the call
+ * @decline_last: to this one; 0: none
  * @decline_errno: and say why with this errno; 0: clear MIGRATE
  * @drop_percent: leave so many of 100 words at random, clearing MIGRATE
  * @drop_seed: for the random numbers
@@ -162,6 +164,8 @@ struct hmm_test_driver {
 	__u32 rule;
 	__u32 rule_every;
 	__u32 decline_every;
+	__u32 decline_first;
+	__u32 decline_last;
 	__u32 decline_errno;
 	__u32 drop_percent;
 	__u32 drop_seed;

@@ -57,23 +57,31 @@ static bool every(u32 nth, unsigned int count)
 	return nth && count % nth == 0;
 }
 
+/* Is this one of the words that the driver was told to leave? */
+static bool is_left(const struct hmm_test_driver *driver, unsigned int asked)
+{
+	return every(driver->decline_every, asked) ||
+	       (asked >= driver->decline_first && asked <= driver->decline_last);
+}
+
 /* The word with which the driver leaves a page on purpose, or 0. */
 static hmm_pfn_t decline(struct call *call, hmm_pfn_t offered)
 {
 	const struct hmm_test_driver *driver = &call->driver;
+	bool left = is_left(driver, call->asked);
 
 	if (call->fault_errno && (offered & HMM_MIGRATE_PFN_FAULT)) {
 		if (call->fault_errno > 0)
 			return hmm_migrate_pfn_error(-call->fault_errno);
 		return offered & ~HMM_MIGRATE_PFN_MIGRATE;
 	}
-	if (every(driver->decline_every, call->asked) && driver->decline_errno) {
+	if (left && driver->decline_errno) {
 		if (driver->decline_errno == E2BIG &&
 		    hmm_migrate_pfn_order(offered))
 			call->gave_smaller = true;
 		return hmm_migrate_pfn_error(-(int)driver->decline_errno);
 	}
-	if (every(driver->decline_every, call->asked) ||
+	if (left ||
 	    prandom_u32_state(&call->random) % 100 < driver->drop_percent)
 		return offered & ~HMM_MIGRATE_PFN_MIGRATE;
 	return 0;
