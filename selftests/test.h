@@ -12,33 +12,6 @@
 
 #include "lib.h"
 
-/* Can one read, or write, a byte there? Without a signal when not. */
-static inline bool can_read(const void *addr)
-{
-	int pipes[2];
-	bool can;
-
-	if (pipe(pipes))
-		return false;
-	can = write(pipes[1], addr, 1) == 1;
-	close(pipes[0]);
-	close(pipes[1]);
-	return can;
-}
-
-static inline bool can_write(void *addr)
-{
-	int pipes[2];
-	bool can;
-
-	if (pipe(pipes))
-		return false;
-	can = write(pipes[1], "", 1) == 1 && read(pipes[0], addr, 1) == 1;
-	close(pipes[0]);
-	close(pipes[1]);
-	return can;
-}
-
 /* The exit status of a child; 128 + the signal that ended it. */
 static inline int end_of(pid_t child)
 {

@@ -44,6 +44,12 @@ void folio_order_set(unsigned int order)
 		folio_size(other, other == order ? "madvise" : "never");
 }
 
+/* The same where a huge page does not fit; where one does it is a huge page. */
+void folio_order_add(unsigned int order)
+{
+	folio_size(order, "madvise");
+}
+
 void folio_order_reset(void)
 {
 	unsigned int order;

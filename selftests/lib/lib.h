@@ -48,19 +48,37 @@ enum place {
 
 __u64 pagemap(const void *addr);
 enum place place_of(const void *addr);
+void entries_of(const void *addr, size_t npages, __u64 *entries,
+		enum place *places);
 size_t pages_at(const void *addr, size_t npages, enum place place);
 size_t pages_with(const void *addr, size_t npages, __u64 flag);
+__u64 pfn_in(__u64 entry);
 __u64 pfn_of(const void *addr);
 bool pfn_is_coherent(__u64 pfn);
 size_t pages_on_node(const void *addr, size_t npages, int node);
 const char *place_name(enum place place);
 
+/* access.c: what the kernel does for a process with its memory */
+bool can_read(const void *addr);
+bool can_write(void *addr);
+
 /* huge.c: large folios */
 long huge_pages_kb(const char *memory);
 char *huge_pages_map(size_t tables, unsigned int seed);
 void folio_order_set(unsigned int order);
+void folio_order_add(unsigned int order);
 void folio_order_reset(void);
 size_t folios_of_order(const char *addr, size_t npages, unsigned int order);
+
+/* pair.c: two processes that take turns; the child goes first */
+struct pair {
+	int to_child[2], to_parent[2];
+};
+
+void pair_init(struct pair *pair);
+void pair_child_turn(struct pair *pair);
+bool pair_wait(struct pair *pair);
+void pair_go(struct pair *pair);
 
 /* own.c: the test device, /dev/hmm_migrate_test */
 int own_open(void);
@@ -145,16 +163,6 @@ long stats_left(enum hmm_test_reason reason);
 int stats_on(void);
 void stats_off(void);
 int drop_after(const char *stage);
-
-/* pair.c: two processes that take turns; the child goes first */
-struct pair {
-	int to_child[2], to_parent[2];
-};
-
-void pair_init(struct pair *pair);
-void pair_child_turn(struct pair *pair);
-bool pair_wait(struct pair *pair);
-void pair_go(struct pair *pair);
 
 /* group.c: a memory control group for this process and its children */
 int group_enter(const char *name);

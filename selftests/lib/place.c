@@ -76,19 +76,27 @@ static int pagemap_fd(void)
 	return fd;
 }
 
+static void read_pagemap(const void *addr, size_t npages, __u64 *entries)
+{
+	size_t size = npages * sizeof(*entries);
+
+	if (pread(pagemap_fd(), entries, size,
+		  (uintptr_t)addr / PAGE * sizeof(*entries)) != size) {
+		perror("pagemap");
+		exit(1);
+	}
+}
+
 __u64 pagemap(const void *addr)
 {
 	__u64 entry = 0;
 
-	if (pread(pagemap_fd(), &entry, sizeof(entry),
-		  (uintptr_t)addr / PAGE * sizeof(entry)) != sizeof(entry)) {
-		perror("pagemap");
-		exit(1);
-	}
+	read_pagemap(addr, 1, &entry);
 	return entry;
 }
 
-static __u64 frame(__u64 entry)
+/* The page frame number in an entry of pagemap, of device memory as well. */
+__u64 pfn_in(__u64 entry)
 {
 	if (entry & PM_SWAP)
 		return (entry & PM_FRAME) >> SWAP_TYPE_BITS;
@@ -97,7 +105,7 @@ static __u64 frame(__u64 entry)
 
 __u64 pfn_of(const void *addr)
 {
-	return frame(pagemap(addr));
+	return pfn_in(pagemap(addr));
 }
 
 static enum place place_by(__u64 entry, const struct region *regions,
@@ -106,14 +114,27 @@ static enum place place_by(__u64 entry, const struct region *regions,
 	int i;
 
 	if (entry & PM_PRESENT)
-		return pfn_is_coherent(frame(entry)) ? COHERENT : SYSTEM;
+		return pfn_is_coherent(pfn_in(entry)) ? COHERENT : SYSTEM;
 	if (!(entry & PM_SWAP))
 		return NOWHERE;
 	for (i = 0; i < nr; i++)
-		if (frame(entry) >= regions[i].first &&
-		    frame(entry) <= regions[i].last)
+		if (pfn_in(entry) >= regions[i].first &&
+		    pfn_in(entry) <= regions[i].last)
 			break;
 	return i < nr ? PRIVATE : ELSEWHERE;
+}
+
+/* The entries of these pages in pagemap, and, unless NULL, where they are. */
+void entries_of(const void *addr, size_t npages, __u64 *entries,
+		enum place *places)
+{
+	struct region regions[MAX_REGIONS];
+	int nr = places ? private_regions(regions) : 0;
+	size_t page;
+
+	read_pagemap(addr, npages, entries);
+	for (page = 0; places && page < npages; page++)
+		places[page] = place_by(entries[page], regions, nr);
 }
 
 size_t pages_at(const void *addr, size_t npages, enum place place)
