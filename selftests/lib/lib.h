@@ -80,6 +80,37 @@ void pair_child_turn(struct pair *pair);
 bool pair_wait(struct pair *pair);
 void pair_go(struct pair *pair);
 
+/* mixed.c: a range with memory of every kind, side by side */
+enum mixed_kind {
+	MIXED_FOLIO,		/* a large folio that small entries map */
+	MIXED_SMALL,
+	MIXED_HOLE,
+	MIXED_ZERO,		/* the zero page */
+	MIXED_SHARED,		/* with a child */
+	MIXED_SWAP_CACHE,	/* read back from the swap disk */
+	MIXED_SWAPPED,		/* on the swap disk */
+	MIXED_HUGE,		/* one entry maps a huge page */
+	MIXED_NO_TABLE		/* a hole, and no page table either */
+};
+
+#define MIXED_SMALL_PAGES	32	/* before the huge page */
+#define MIXED_PAGES		546
+
+struct mixed {
+	char *memory;
+	size_t npages;
+	bool locked;
+	char *mapping;
+	struct pair pair;
+	pid_t child;
+};
+
+bool mixed_map(struct mixed *mixed, size_t npages, bool locked);
+enum mixed_kind mixed_kind(const struct mixed *mixed, size_t page);
+size_t mixed_folio_pages(const struct mixed *mixed, size_t page);
+long mixed_wrong(const struct mixed *mixed);
+int mixed_unmap(struct mixed *mixed);
+
 /* own.c: the test device, /dev/hmm_migrate_test */
 int own_open(void);
 struct hmm_test_move own_request(void *addr, size_t npages, int to,
