@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/io_uring.h>
+#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -101,6 +102,26 @@ TEST_F(vmas, ring)
 	close(ring);
 }
 
+/* The same, which the kernel writes to behind the process's back. */
+TEST_F(vmas, perf_ring)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CONTEXT_SWITCHES,
+	};
+	int event = syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+	char *memory;
+
+	ASSERT_GE(event, 0) TH_LOG("no perf events in this kernel");
+	memory = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, event,
+		      0);
+	ASSERT_NE(MAP_FAILED, memory);
+	expect_refused(_metadata, self->fd, self->mirror, memory, 3);
+	munmap(memory, 3 * PAGE);
+	close(event);
+}
+
 static char *mapping_called(const char *name)
 {
 	unsigned long start = 0;
@@ -122,6 +143,16 @@ static char *mapping_called(const char *name)
 TEST_F(vmas, pfn_map)
 {
 	char *memory = mapping_called("[vvar");
+
+	ASSERT_NE(NULL, memory);
+	expect_refused(_metadata, self->fd, self->mirror, memory, 1);
+	EXPECT_NE(0, now_ns());
+}
+
+/* One page of the kernel's that all processes have. */
+TEST_F(vmas, vdso)
+{
+	char *memory = mapping_called("[vdso]");
 
 	ASSERT_NE(NULL, memory);
 	expect_refused(_metadata, self->fd, self->mirror, memory, 1);
