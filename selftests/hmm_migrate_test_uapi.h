@@ -368,4 +368,7 @@ struct hmm_test_stats {
 #define HMM_TEST_HOLD	_IOW('H', 0x44, struct hmm_test_hold)
 #define HMM_TEST_STATS	_IOR('H', 0x45, struct hmm_test_stats)
 
+/* The kernel's own page tables, which are counted with those of processes. */
+#define HMM_TEST_KERNEL_TABLES	_IOR('H', 0x46, __u64)
+
 #endif /* HMM_MIGRATE_TEST_UAPI_H */

@@ -55,6 +55,9 @@ struct call {
 	unsigned int nr_odd;
 };
 
+/* pages.c: all pages of the machine */
+u64 pages_kernel_tables(void);
+
 /* memory.c: the device's pages */
 extern char device_owner;	/* its address is the owner of the memory */
 int memory_init(void);

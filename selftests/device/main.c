@@ -142,6 +142,7 @@ union request {
 	struct hmm_test_bad bad;
 	struct hmm_test_hold hold;
 	struct hmm_test_stats stats;
+	u64 kernel_tables;
 };
 
 static long dispatch(struct opener *opener, unsigned int command,
@@ -167,6 +168,9 @@ static long dispatch(struct opener *opener, unsigned int command,
 		return ret;
 	case HMM_TEST_STATS:
 		call_stats(&request->stats);
+		return 0;
+	case HMM_TEST_KERNEL_TABLES:
+		request->kernel_tables = pages_kernel_tables();
 		return 0;
 	default:
 		return -ENOTTY;

@@ -158,6 +158,14 @@ __u64 own_in_use(int fd)
 	return stats.allocated - stats.freed;
 }
 
+/* Page tables of the kernel; -1: the device does not tell. */
+long own_kernel_tables(int fd)
+{
+	__u64 tables;
+
+	return ioctl(fd, HMM_TEST_KERNEL_TABLES, &tables) ? -1 : (long)tables;
+}
+
 /* Waits until a callback runs: the sources of its window are unmapped. */
 int own_wait_for_callback(int fd)
 {
