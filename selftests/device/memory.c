@@ -190,6 +190,8 @@ static void memory_folio_free(struct folio *folio)
 	folio_clear_swapbacked(folio);
 	folio_clear_unevictable(folio);
 	folio_clear_dirty(folio);
+	/* The same bit of a large folio's second page is partially_mapped. */
+	folio_clear_reclaim(folio);
 	folio_clear_young(folio);
 	folio_clear_idle(folio);
 	ClearPageUptodate(&folio->page);
