@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kernel counts, less what is known to have an owner. The shell that
+ * runs the programs uses memory, more or less of it; the difference stays as
+ * it is whatever that does, and a page that nobody owns any more is one more.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "ledger.h"
+#include "lib.h"
+
+static const char * const on_lists[] = {
+	"nr_inactive_anon", "nr_active_anon", "nr_inactive_file",
+	"nr_active_file", "nr_unevictable", "nr_isolated_anon",
+	"nr_isolated_file",
+};
+
+static long lists_of(unsigned int node)
+{
+	unsigned int i;
+	long sum = 0;
+
+	for (i = 0; i < sizeof(on_lists) / sizeof(*on_lists); i++)
+		sum += node_count(node, on_lists[i]);
+	return sum;
+}
+
+/* A page on the lists is mapped, or in the page cache. */
+static void enter_lists(void)
+{
+	unsigned int node;
+	char name[64];
+
+	for (node = 0; node < MAX_NODES; node++) {
+		if (!is_node(node))
+			continue;
+		snprintf(name, sizeof(name),
+			 "node%u pages on LRU lists that nothing uses", node);
+		enter(name, lists_of(node) -
+			    node_count(node, "nr_anon_pages") -
+			    node_count(node, "nr_file_pages"));
+	}
+}
+
+/* The kernel keeps its own page tables when what they have mapped is gone. */
+static void enter_tables(const struct owned *owned)
+{
+	int fd = access(HMM_TEST_PATH, R_OK) ? -1 : own_open();
+	long kernel = fd < 0 ? -1 : own_kernel_tables(fd);
+
+	if (kernel >= 0)
+		enter("page tables of no process",
+		      count("nr_page_table_pages") - kernel -
+		      owned->tables_kb * 1024 / (long)PAGE);
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * Pages that broke and could not be taken from whoever had them: they go out
+ * of use when they are freed, and do not come back when they are mended.
+ */
+static long broken(void)
+{
+	char path[96];
+	unsigned int node;
+	long pages = 0;
+
+	for (node = 0; node < MAX_NODES; node++) {
+		if (!is_node(node))
+			continue;
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/node/node%u/memory_failure/ignored",
+			 node);
+		if (!access(path, R_OK))
+			pages += file_number(path, NULL);
+	}
+	return pages;
+}
+
+/* All that is neither free nor in use for something that is counted. */
+static long uncounted(void)
+{
+	static const char * const counted[] = {
+		"nr_free_pages",
+		"count",	/* free, at a processor */
+		"nr_slab_reclaimable", "nr_slab_unreclaimable", "nr_vmalloc",
+		"nr_page_table_pages", "nr_sec_page_table_pages",
+	};
+	static char text[32768];
+	unsigned int i;
+	long pages;
+
+	pages = count("managed") - broken();
+	for (i = 0; i < sizeof(on_lists) / sizeof(*on_lists); i++)
+		pages -= count(on_lists[i]);
+	for (i = 0; i < sizeof(counted) / sizeof(*counted); i++)
+		pages -= count(counted[i]);
+	pages -= count("nr_kernel_stack") * 1024 / (long)PAGE;
+	if (read_text("/proc/vmstat", text, sizeof(text)))
+		pages -= number_of(text, "nr_memmap_pages");
+	if (read_text("/proc/meminfo", text, sizeof(text)))
+		pages -= (number_of(text, "Percpu") +
+			  number_of(text, "Hugetlb")) * 1024 / (long)PAGE;
+	return pages;
+}
+
+void enter_balances(const struct owned *owned)
+{
+	enter("processes", owned->processes);
+	enter("anonymous pages mapped by no process",
+	      count("nr_anon_pages") - owned->anon);
+	enter("file pages mapped by no process",
+	      count("nr_mapped") - owned->file);
+	enter("shared memory in no file system",
+	      count("nr_shmem") - owned->tmpfs);
+	enter("page cache that cannot be dropped",
+	      count("nr_file_pages") - count("nr_shmem") -
+	      count("nr_swapcached"));
+	enter_tables(owned);
+	enter_lists();
+	/* What KASAN and kmemleak use for themselves is in no count. */
+	if (access("/sys/kernel/debug/kmemleak", F_OK))
+		enter("pages in use that no counter is about", uncounted());
+}
