@@ -219,6 +219,37 @@ TEST_F(security, no_access)
 	ASSERT_EQ(NULL, wrong) TH_LOG("%s", wrong);
 }
 
+static int evict_all(int fd)
+{
+	struct hmm_test_stats stats = own_stats(fd);
+	struct hmm_test_evict evict = {
+		.first_pfn = stats.first_pfn,
+		.npages = stats.npages,
+		.function = HMM_TEST_DEVICE_RANGE,
+		.flags = HMM_TEST_TO_SYSTEM,
+	};
+
+	return own_evict(fd, &evict);
+}
+
+/* The same of pages that follow each other, and that no child has mapped. */
+TEST_F(security, no_access_to_a_run)
+{
+	char *memory = pages_map(PAGES);
+	size_t page, readable = 0;
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(PAGES, own_to_device(self->fd, memory, PAGES));
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_NONE));
+	ASSERT_EQ(0, evict_all(self->fd));
+	ASSERT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
+	for (page = 0; page < PAGES; page++)
+		readable += can_read(memory + page * PAGE);
+	EXPECT_EQ(0, readable);
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_READ));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+}
+
 /* What a child has too is copied when it is written, wherever it has been. */
 TEST_F(security, still_copied_on_write)
 {
