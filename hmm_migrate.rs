@@ -212,10 +212,17 @@ fn migrate_run(
     let first = pages.start;
     let word = scratch.lend(first, 1).words.first()?.get();
 
-    Mapping::of_word(call, word)?.with_run(call, scratch, pages, |scratch, place| {
-        note(migrate_window(call, driver, scratch, first, place));
-        place.pages()
-    })
+    for skipped in 0..mapped::ADDRESS_SPACES {
+        let mapping = Mapping::of_word(call, word, skipped)?;
+        let moved = mapping.with_run(call, scratch, pages.clone(), |scratch, place| {
+            note(migrate_window(call, driver, scratch, first, place));
+            place.pages()
+        });
+        if moved.is_some() {
+            return moved;
+        }
+    }
+    None
 }
 
 /// Moves what can be moved of a device's memory, wherever it is mapped.

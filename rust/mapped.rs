@@ -57,7 +57,11 @@ const SHORTEST: usize = 4;
 /// How many pages are found one by one before it is looked again whether others follow each other.
 const FEW: usize = 16;
 
-/// An address space that maps a page, and where; it may be unmapped at any time.
+/// In so many address spaces a page is looked for: the areas of children are found as well, whether
+/// they still share it or not.
+pub(crate) const ADDRESS_SPACES: usize = 4;
+
+/// An address space that may map a page, and where; it may be unmapped at any time.
 pub(crate) struct Mapping {
     mm: ARef<MmWithUserAsync>,
     addr: usize,
@@ -65,8 +69,9 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    /// A mapping of the device page that a word names, if the call takes it.
-    pub(crate) fn of_word(call: &Call, word: PfnWord) -> Option<Self> {
+    /// A mapping of the device page that a word names, if the call takes it: the one after the first
+    /// `skipped`.
+    pub(crate) fn of_word(call: &Call, word: PfnWord, skipped: usize) -> Option<Self> {
         let held = HeldFolio::of_device_pfn(word.has(VALID).then_some(word.pfn())?)?;
         call.policy.takes(held.folio()).ok()?;
         let locked = held.try_lock()?;
@@ -74,7 +79,7 @@ impl Mapping {
         // Without the mmap lock nothing else keeps it while the reverse mapping is walked: the folio
         // may be mapped nowhere by now, and still have references.
         let _anon_vma = AnonVma::of(&locked)?;
-        let (mm, addr) = rmap::find(&locked)?;
+        let (mm, addr) = rmap::find(&locked, skipped)?;
         Some(Self {
             // The last user's exit is not for a driver's call to do, whatever locks that has.
             mm: MmWithUser::into_mmput_async(mm),

@@ -51,18 +51,31 @@ pub(crate) fn flush_unmapped() {
     unsafe { raw::try_to_unmap_flush() };
 }
 
-/// An address space that maps a folio, or did a moment ago, and where the folio begins there.
+/// What a walk of the reverse mapping looks for: an area of those that it comes to, not the first
+/// `left` ones.
+struct Search {
+    left: usize,
+    found: Option<(ARef<MmWithUser>, usize)>,
+}
+
+/// An address space that may map a folio, and where the folio would begin there; after the first
+/// `skipped` of them.
+///
+/// An area that a child has inherited is one, whatever it maps by now.
 ///
 /// # Context
 ///
 /// May sleep.
-pub(super) fn find(locked: &LockedFolio) -> Option<(ARef<MmWithUser>, usize)> {
-    let mut found: Option<(ARef<MmWithUser>, usize)> = None;
+pub(super) fn find(locked: &LockedFolio, skipped: usize) -> Option<(ARef<MmWithUser>, usize)> {
+    let mut search = Search {
+        left: skipped,
+        found: None,
+    };
     let folio = locked.folio().as_ptr();
     // SAFETY: The folio is locked and referenced, as the walk wants it; `found_one` is given what it
     // takes.
-    unsafe { raw::rmap_walk(folio, Some(found_one), (&raw mut found).cast()) };
-    found
+    unsafe { raw::rmap_walk(folio, Some(found_one), (&raw mut search).cast()) };
+    search.found
 }
 
 /// Notes where the reverse mapping finds a folio; false ends the walk.
@@ -74,16 +87,21 @@ unsafe extern "C" fn found_one(
     _folio: *mut bindings::folio,
     vma: *mut bindings::vm_area_struct,
     addr: c_ulong,
-    found: *mut c_void,
+    search: *mut c_void,
 ) -> bool {
+    // SAFETY: From `find`, which waits for the walk.
+    let search = unsafe { &mut *search.cast::<Search>() };
+    if search.left > 0 {
+        search.left -= 1;
+        return true;
+    }
     // SAFETY: The walk keeps the area.
     let mm = unsafe { raw::vma_mm(vma) };
     // SAFETY: An area that the reverse mapping still finds keeps the structure of its mm.
     let Some(mm) = unsafe { Mm::from_raw(mm) }.mmget_not_zero() else {
         return true;
     };
-    // SAFETY: From `find`, which waits for the walk.
-    unsafe { *found.cast::<Option<(ARef<MmWithUser>, usize)>>() = Some((mm, addr)) };
+    search.found = Some((mm, addr));
     false
 }
 
