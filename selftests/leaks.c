@@ -70,12 +70,21 @@ TEST(device_pages)
 	close(fd);
 }
 
+/* Of the test device, if it was that one. */
+static const char *last_call(void)
+{
+	struct hmm_test_stats stats = own_stats(own_open());
+
+	return own_describe(&stats.last);
+}
+
 /* All the ways to move, in a process that ends with half of it away. */
 static void round_of_everything(struct __test_metadata *_metadata)
 {
 	struct mover mover;
 	char *memory;
 	pid_t child;
+	long moved;
 	int kind;
 
 	child = fork();
@@ -85,8 +94,12 @@ static void round_of_everything(struct __test_metadata *_metadata)
 		for (kind = 0; kind < NR_MOVERS; kind++) {
 			if (mover_open(&mover, kind))
 				_exit(1);
-			if (mover_away(&mover, memory, PAGES) != PAGES)
+			moved = mover_away(&mover, memory, PAGES);
+			if (moved != PAGES) {
+				ksft_print_msg("mover %d: %ld moved, last call: %s\n",
+					       kind, moved, last_call());
 				_exit(2);
+			}
 			if (fork() == 0)
 				_exit(wrong(memory, PAGES, 1) != -1);
 			mover_back(&mover, memory, PAGES / 2);
