@@ -28,8 +28,9 @@
 #define MOST_AREAS	1024
 #define MOST_PROCESSES	256
 #define MOVES		16	/* of a process, before another one is looked for */
-#define USUAL		512	/* pages that move at once, at most */
-#define MOST		8192	/* sometimes */
+#define USUAL		64	/* pages that move at once, at most */
+#define MOST		1024	/* sometimes */
+#define PAUSE		10	/* milliseconds between two calls, at most */
 #define EVICTION	1000	/* milliseconds between two, on average */
 
 struct area {
@@ -133,7 +134,7 @@ static void move(pid_t pid, struct area area, int to, unsigned int node,
 
 static void move_part(pid_t pid, struct area area)
 {
-	unsigned long most = chance(8) ? USUAL : MOST, npages;
+	unsigned long most = chance(32) ? USUAL : MOST, npages;
 	unsigned int node = chance(2);
 
 	npages = 1 + chance(area.npages < most ? area.npages : most);
@@ -159,8 +160,11 @@ static void move_something(void)
 	pid_t pid = choose_process();
 	unsigned int number = pid ? find_areas(pid) : 0, i;
 
-	for (i = 0; number && i < MOVES; i++)
+	/* A process that finds all of its memory away, always, does nothing else. */
+	for (i = 0; number && i < MOVES; i++) {
 		move_part(pid, areas[chance(number)]);
+		sleep_ms(chance(PAUSE));
+	}
 }
 
 static void empty_device(void)
