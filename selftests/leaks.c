@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,6 +276,59 @@ TEST(mirror_goes)
 		ASSERT_EQ(0, module_load("test_hmm", options));
 	}
 	EXPECT_GE(most, best);
+	EXPECT_EQ(0, access("/dev/hmm_dmirror2", F_OK));
+}
+
+/* Opens the device, has memory there, uses it, and closes, over and over. */
+static void come_and_go(void)
+{
+	char *memory = pages_map(PAGES);
+	unsigned int seed = 0;
+	int mirror;
+
+	while (1) {
+		mirror = mirror_open(MIRROR_PRIVATE);
+		if (mirror < 0) {
+			sleep_ms(1);
+			continue;
+		}
+		fill(memory, PAGES, ++seed);
+		mirror_to_device(mirror, memory, PAGES);
+		if (wrong(memory, PAGES / 2, seed) != -1)
+			_exit(1);
+		close(mirror);
+		if (wrong(memory, PAGES, seed) != -1)
+			_exit(2);
+	}
+}
+
+/*
+ * The device of test_hmm goes in the moment that nobody has it open, however
+ * often it is opened; and what its users have is as it was.
+ */
+TEST(mirror_goes_under_load)
+{
+	__u64 begin = now_ns(), most = 20000000000ULL * patience();
+	const char *options = mirror_options();
+	long ret, tries = 0;
+	pid_t children[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		children[i] = fork();
+		if (!children[i])
+			come_and_go();
+	}
+	while ((ret = unload("test_hmm")) == -EWOULDBLOCK &&
+	       now_ns() - begin < most)
+		tries++;
+	EXPECT_LE(0, ret);
+	EXPECT_LT(0, tries) TH_LOG("nobody had it open");
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, kill(children[i], SIGKILL));
+		EXPECT_EQ(128 + SIGKILL, end_of(children[i]));
+	}
+	ASSERT_EQ(0, module_load("test_hmm", options));
 	EXPECT_EQ(0, access("/dev/hmm_dmirror2", F_OK));
 }
 
