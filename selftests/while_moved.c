@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -38,30 +39,41 @@ struct area {
 };
 
 static int fd;
-static pid_t command;
+static pid_t self, command;
 static struct area areas[MOST_AREAS];
 static __u64 to_device, to_node, back, evicted;
 static bool broken;
 
-/* The session that a process belongs to; -1: it has ended. */
-static pid_t session_of(pid_t pid)
+/* 0: there is none, or the process has ended. */
+static pid_t parent_of(pid_t pid)
 {
 	char path[32], line[512], *end;
-	pid_t session = -1;
+	pid_t parent = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "r");
 	if (!file)
-		return -1;
+		return 0;
 	/* A name may have anything in it. */
 	if (fgets(line, sizeof(line), file)) {
 		end = strrchr(line, ')');
-		if (!end || sscanf(end, ") %*c %*d %*d %d", &session) != 1)
-			session = -1;
+		if (!end || sscanf(end, ") %*c %d", &parent) != 1)
+			parent = 0;
 	}
 	fclose(file);
-	return session;
+	return parent;
+}
+
+/* Of the command's: what loses its own parent gets this process as one. */
+static bool is_descendant(pid_t pid)
+{
+	while (pid > 1) {
+		pid = parent_of(pid);
+		if (pid == self)
+			return true;
+	}
+	return false;
 }
 
 /* One of the command's processes; 0: there is none. */
@@ -76,7 +88,7 @@ static pid_t choose_process(void)
 	all = opendir("/proc");
 	while (all && number < MOST_PROCESSES && (entry = readdir(all))) {
 		pid = atoi(entry->d_name);
-		if (pid && session_of(pid) == command)
+		if (pid && is_descendant(pid))
 			found[number++] = pid;
 	}
 	if (all)
@@ -186,7 +198,6 @@ static void start(char **arguments)
 	command = fork();
 	if (command)
 		return;
-	setsid();
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 	execvp(arguments[0], arguments);
 	perror(arguments[0]);
@@ -197,8 +208,11 @@ static int move_until_it_ends(void)
 {
 	__u64 next = now_ns();
 	int status;
+	pid_t ended;
 
-	while (waitpid(command, &status, WNOHANG) == 0) {
+	while ((ended = waitpid(-1, &status, WNOHANG)) != command) {
+		if (ended)
+			continue;
 		move_something();
 		if (now_ns() > next) {
 			empty_device();
@@ -244,6 +258,8 @@ int main(int argc, char **argv)
 	if (optind == argc || fd < 0)
 		return TROUBLE;
 	chance_init(seed);
+	self = getpid();
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	start(argv + optind);
 	if (command < 0)
 		return TROUBLE;
