@@ -154,7 +154,10 @@ __helper int hmm_raw_pte_alloc(struct mm_struct *mm, pmd_t *pmd)
 	return pte_alloc(mm, pmd);
 }
 
-/* The entry above a page table, where it maps a large folio by itself. */
+/*
+ * The entry above a page table, where it maps a large folio by itself. A kernel
+ * without huge pages has no such entry, and some of the functions are missing.
+ */
 
 __helper bool hmm_raw_pmd_write(pmd_t pmd)
 {
@@ -189,7 +192,11 @@ __helper pmd_t hmm_raw_pmd_swp_mkuffd(pmd_t pmd)
 __helper pmd_t hmm_raw_folio_mk_pmd(struct folio *folio,
 				    struct vm_area_struct *vma)
 {
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
 	return folio_mk_pmd(folio, READ_ONCE(vma->vm_page_prot));
+#else
+	return __pmd(0);
+#endif
 }
 
 __helper pmd_t hmm_raw_pmd_mkold(pmd_t pmd)
@@ -247,7 +254,8 @@ __helper void hmm_raw_update_mmu_cache_pmd(struct vm_area_struct *vma,
 __helper void hmm_raw_pmdp_invalidate(struct vm_area_struct *vma,
 				      unsigned long addr, pmd_t *pmd)
 {
-	pmdp_invalidate(vma, addr, pmd);
+	if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+		pmdp_invalidate(vma, addr, pmd);
 }
 
 __helper int hmm_raw_set_pmd_migration_entry(struct vm_area_struct *vma,
@@ -255,6 +263,8 @@ __helper int hmm_raw_set_pmd_migration_entry(struct vm_area_struct *vma,
 					     spinlock_t *ptl,
 					     struct folio *folio)
 {
+	if (!IS_ENABLED(CONFIG_ARCH_HAS_PMD_SOFTLEAVES))
+		return -EOPNOTSUPP;
 	return set_pmd_migration_entry(&(struct page_vma_mapped_walk) {
 		.vma = vma,
 		.address = addr,
@@ -276,7 +286,8 @@ __helper void hmm_raw_pte_free(struct mm_struct *mm, pgtable_t table)
 __helper void hmm_raw_pgtable_deposit(struct mm_struct *mm, pmd_t *pmd,
 				      pgtable_t table)
 {
-	pgtable_trans_huge_deposit(mm, pmd, table);
+	if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+		pgtable_trans_huge_deposit(mm, pmd, table);
 }
 
 __helper void hmm_raw_mm_inc_nr_ptes(struct mm_struct *mm)

@@ -163,7 +163,7 @@ impl<'a> VmaRange<'a> {
     /// Whether a hole may be filled with a folio as large as what one entry maps.
     pub(crate) fn may_be_huge(&self) -> bool {
         // SAFETY: By the type invariants the area is valid and locked.
-        !unsafe { raw::vma_has_no_huge_pages(self.vma()) }
+        cfg!(CONFIG_TRANSPARENT_HUGEPAGE) && !unsafe { raw::vma_has_no_huge_pages(self.vma()) }
     }
 
     /// Whether pages may still be added: the address space is not being reaped.

@@ -154,7 +154,7 @@ FIXTURE_SETUP(busy)
 	folio_order_add(4);
 	self->memory = pages_map(PAGES);
 	fill_page(self->memory, PAGES - 1, 1);
-	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_HUGEPAGE));
+	ASSERT_TRUE(huge_pages_ask(self->memory, PAGES));
 	fill(self->memory, PAGES, 1);
 	job = (struct mover_thread) {
 		.fd = self->fd,

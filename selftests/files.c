@@ -322,6 +322,8 @@ TEST(huge)
 	char *memory, *place;
 	int fd = own_open(), file;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_GE(fd, 0);
 	mkdir(WHERE, 0755);
 	ASSERT_EQ(0, mount("tmpfs", WHERE, "tmpfs", 0, "huge=always"));

@@ -44,6 +44,8 @@ FIXTURE_VARIANT_ADD(away, huge_page)
 
 FIXTURE_SETUP(away)
 {
+	if (variant->huge && !huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	on_cpu(0);
 	ASSERT_EQ(0, mirror_engine("mainline"));
 	self->mirror = mirror_open(MIRROR_PRIVATE);
@@ -315,6 +317,8 @@ TEST(khugepaged)
 	char *memory = pages_map(TABLE);
 	int fd = own_open();
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_GE(fd, 0);
 	fill(memory, TABLE, 1);
 	ASSERT_EQ(SOME, own_to_device(fd, memory, SOME));
@@ -333,6 +337,8 @@ TEST(collapse)
 	char *memory = pages_map(TABLE);
 	int fd = own_open();
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_GE(fd, 0);
 	fill(memory, TABLE, 1);
 	ASSERT_EQ(SOME, own_to_device(fd, memory, SOME));

@@ -29,6 +29,8 @@ TEST_F(mainline, split_shared)
 	struct pair pair;
 	pid_t child;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_NE(NULL, memory);
 	pair_init(&pair);
 	child = fork();
@@ -104,6 +106,8 @@ TEST_F(mainline, split_discarded)
 	long before = listed_pages();
 	__u64 end = deadline();
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	discarder.memory = huge_pages_map(1, 1);
 	ASSERT_NE(NULL, discarder.memory);
 	ASSERT_EQ(0, discarder_start(&discarder));
@@ -167,6 +171,8 @@ TEST_F(mainline, collect_discarded)
 	size_t beyond = 0;
 	__u64 end;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_NE(NULL, memory);
 	memory[0] = 1;
 	fork_relatives(children);
@@ -200,6 +206,8 @@ TEST_F(mainline, one_fault)
 	char *memory = huge_pages_map(1, 1);
 	long before;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_NE(NULL, memory);
 	ASSERT_EQ(TABLE, mirror_to_device(self->mirror, memory, TABLE));
 	pages_unmap(memory + TABLE / 2 * PAGE, TABLE / 2);
@@ -232,6 +240,8 @@ TEST_F(mainline, locked_folio)
 	struct move move = { .mirror = self->mirror, .npages = 32 };
 	pthread_t thread;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	move.memory = folios_map(32, 4);
 	ASSERT_NE(NULL, move.memory);
 	fill(move.memory, 32, 1);

@@ -57,6 +57,8 @@ TEST_F(mainline, protected_huge_zero_page)
 {
 	char *memory = pages_map(TABLE);
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_EQ(0, madvise(memory, TABLE * PAGE, MADV_HUGEPAGE));
 	ASSERT_TRUE(page_is_zero(memory, 5));
 	ASSERT_EQ(TABLE, pages_at(memory, TABLE, SYSTEM));
@@ -162,6 +164,8 @@ TEST_F(mainline, soft_dirty_huge_hole)
 {
 	char *memory = pages_map(TABLE);
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_EQ(0, madvise(memory, TABLE * PAGE, MADV_HUGEPAGE));
 	expect_soft_dirty_holes(_metadata, self->mirror, memory);
 }

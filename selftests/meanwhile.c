@@ -373,6 +373,8 @@ TEST_F(meanwhile, huge_page_asked_for_twice)
 	struct hmm_test_move second;
 	int i;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_NE(NULL, memory);
 	ASSERT_EQ(0, stats_on());
 	self->move = own_request(memory, TABLE, HMM_TEST_TO_DEVICE,

@@ -277,6 +277,8 @@ TEST(huge_page_used_after_the_copy)
 	int fd = own_open();
 	__u64 pfn;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_GE(fd, 0);
 	ASSERT_NE(NULL, memory);
 	pfn = pfn_of(memory);

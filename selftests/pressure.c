@@ -123,6 +123,8 @@ TEST_F(mover, collapse)
 	__u64 end;
 	int tries;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	fill(memory, PAGES, 1);
 	migrator_start(&migrator, &self->mover, memory, PAGES);
 	/* The collapse brings back what is away: now and then there is time. */
@@ -151,6 +153,8 @@ TEST_F(mover, khugepaged)
 	unsigned int seed = 1;
 	__u64 end;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_EQ(0, file_write(KHUGEPAGED "scan_sleep_millisecs", "0"));
 	ASSERT_EQ(0, file_write(KHUGEPAGED "pages_to_scan", "4096"));
 	fill(memory, PAGES, 1);

@@ -127,6 +127,8 @@ TEST_F(refused, shared_huge_page)
 	char *area = pages_map(2 * TABLE), *memory;
 	long before;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_GE(mirror, 0);
 	mkdir(HUGE_FILES, 0755);
 	ASSERT_EQ(0, mount("none", HUGE_FILES, "tmpfs", 0, "huge=always"));
@@ -181,6 +183,8 @@ TEST_F(refused, foreign_huge_page)
 	unsigned char first = 0;
 	unsigned char snapshot[TABLE];
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_GE(mirror, 0);
 	ASSERT_EQ(0, madvise(memory, TABLE * PAGE, MADV_HUGEPAGE));
 	fill(memory, TABLE, 1);

@@ -12,6 +12,9 @@
 
 #include "lib.h"
 
+/* Why a test that needs them is left out. */
+#define NO_HUGE_PAGES	"this kernel has no huge pages"
+
 /* The exit status of a child; 128 + the signal that ended it. */
 static inline int end_of(pid_t child)
 {

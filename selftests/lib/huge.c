@@ -2,13 +2,28 @@
 /* Large folios: making them, and seeing whether they are still whole. */
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "lib.h"
 
-#define SIZES	"/sys/kernel/mm/transparent_hugepage/hugepages-%lukB/enabled"
+#define HUGE_PAGES	"/sys/kernel/mm/transparent_hugepage"
+#define SIZES		HUGE_PAGES "/hugepages-%lukB/enabled"
 
 #define KPF_COMPOUND_HEAD	_BITULL(15)
 #define KPF_COMPOUND_TAIL	_BITULL(16)
+
+/* Whether this kernel has them, and smaller large folios of a process. */
+bool huge_pages_exist(void)
+{
+	return access(HUGE_PAGES, F_OK) == 0;
+}
+
+/* Large folios are welcome there, if the kernel has any. */
+bool huge_pages_ask(void *addr, size_t npages)
+{
+	return !huge_pages_exist() ||
+	       madvise(addr, npages * PAGE, MADV_HUGEPAGE) == 0;
+}
 
 /* What one entry above a page table maps, of the memory mapped at @memory. */
 long huge_pages_kb(const char *memory)

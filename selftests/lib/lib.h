@@ -63,6 +63,8 @@ bool can_read(const void *addr);
 bool can_write(void *addr);
 
 /* huge.c: large folios */
+bool huge_pages_exist(void);
+bool huge_pages_ask(void *addr, size_t npages);
 long huge_pages_kb(const char *memory);
 char *huge_pages_map(size_t tables, unsigned int seed);
 void folio_order_set(unsigned int order);
@@ -100,6 +102,7 @@ struct mixed {
 	char *memory;
 	size_t npages;
 	bool locked;
+	bool has_large;
 	char *mapping;
 	struct pair pair;
 	pid_t child;

@@ -34,7 +34,7 @@ static const struct part {
 	{ MIXED_NO_TABLE, MIXED_PAGES - MIXED_SMALL_PAGES - TABLE },
 };
 
-/* What is locked is never swapped out. */
+/* What is locked is never swapped out; and a kernel may have small pages only. */
 enum mixed_kind mixed_kind(const struct mixed *mixed, size_t page)
 {
 	const struct part *part = parts;
@@ -43,6 +43,9 @@ enum mixed_kind mixed_kind(const struct mixed *mixed, size_t page)
 		page -= part++->npages;
 	if (mixed->locked && (part->kind == MIXED_SWAP_CACHE ||
 			      part->kind == MIXED_SWAPPED))
+		return MIXED_SMALL;
+	if (!mixed->has_large &&
+	    (part->kind == MIXED_FOLIO || part->kind == MIXED_HUGE))
 		return MIXED_SMALL;
 	return part->kind;
 }
@@ -125,13 +128,28 @@ static bool swap_parts(struct mixed *mixed)
 		kind_is_right(mixed, MIXED_SWAP_CACHE));
 }
 
+static bool make_large(struct mixed *mixed)
+{
+	if (!huge_pages_ask(mixed->memory, mixed->npages))
+		return false;
+	fill_kind(mixed, MIXED_FOLIO);
+	fill_kind(mixed, MIXED_HUGE);
+	return folios_of_order(mixed->memory, 1 << ORDER, ORDER) == 1 &&
+	       (mixed->npages <= MIXED_SMALL_PAGES ||
+		huge_pages_kb(begin_of(mixed, MIXED_HUGE)) == 2048);
+}
+
 /*
  * The first so many pages of it. With a swap disk, and with folios of 16 pages
  * where huge pages do not fit; false: it is not as it should be.
  */
 bool mixed_map(struct mixed *mixed, size_t npages, bool locked)
 {
-	*mixed = (struct mixed) { .npages = npages, .locked = locked };
+	*mixed = (struct mixed) {
+		.npages = npages,
+		.locked = locked,
+		.has_large = huge_pages_exist(),
+	};
 	mixed->mapping = pages_map(TABLES * TABLE);
 	mixed->memory = mixed->mapping + (TABLE - MIXED_SMALL_PAGES) * PAGE;
 	if (locked && syscall(SYS_mlock2, mixed->memory, npages * PAGE,
@@ -142,14 +160,8 @@ bool mixed_map(struct mixed *mixed, size_t npages, bool locked)
 	fill_kind(mixed, MIXED_SMALL);
 	if (!pair_wait(&mixed->pair) || !swap_parts(mixed))
 		return false;
-	if (madvise(mixed->memory, npages * PAGE, MADV_HUGEPAGE))
-		return false;
-	fill_kind(mixed, MIXED_FOLIO);
-	fill_kind(mixed, MIXED_HUGE);
 	return kind_is_right(mixed, MIXED_ZERO) &&
-	       folios_of_order(mixed->memory, 1 << ORDER, ORDER) == 1 &&
-	       (npages <= MIXED_SMALL_PAGES ||
-		huge_pages_kb(begin_of(mixed, MIXED_HUGE)) == 2048);
+	       (!mixed->has_large || make_large(mixed));
 }
 
 /* The first page that is not as it was made, or -1. */
