@@ -5,6 +5,7 @@
 #   -v counts=FILE     where "PASSED FAILED SKIPPED RESULTS PLANNED" goes at the end; PLANNED is empty without a plan
 #   -v all=FILE        where every line goes
 #   -v kmsg=FILE       where the start of each test is marked, so that a kernel report finds its test
+#   -v table=FILE      where "NAME|TIMES|WHAT|FAILED" goes at the end for each "# injected TIMES: WHAT"
 #   -v indent=N        the results are indented by N blanks; lines that are not, are left out
 #   -v live=1          the display is a terminal: show the count while it runs
 
@@ -89,6 +90,13 @@ function fail(what,    i) {
 	show("")
 }
 
+# Several tests may have the same words for it.
+/^# injected [0-9]+: / {
+	times = $3 + 0
+	sub(/^# injected [0-9]+: /, "")
+	injected[$0] += times
+}
+
 /^Bail out!/ {
 	failed++
 	fail($0)
@@ -100,5 +108,7 @@ END {
 	if (!results && !has_plan)
 		for (i = written > 60 ? written - 59 : 1; i <= written; i++)
 			print "        " said[i] > counts ".said"
+	for (what in injected)
+		print name "|" injected[what] "|" what "|" failed + 0 >> table
 	print passed + 0, failed + 0, skipped + 0, results + 0, (has_plan ? planned : "") > counts
 }

@@ -193,6 +193,7 @@ TEST_F(destinations, refused)
 	EXPECT_EQ(PAGES - move.result.broken, move.result.migrated);
 	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
 	EXPECT_EQ(0, pages_at(self->memory, PAGES, ELSEWHERE));
+	injected(move.result.broken, "a destination that breaks a rule");
 }
 
 /* Again, with a driver that gets every single page wrong. */
@@ -208,6 +209,7 @@ TEST_F(destinations, all_of_them)
 		TH_LOG("%s", own_describe(&move.result));
 	EXPECT_EQ(PAGES, move.result.broken + move.result.migrated);
 	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	injected(move.result.broken, "a destination that breaks a rule");
 
 	/* And then with one that gets none wrong. */
 	EXPECT_EQ(PAGES, own_to_node(self->fd, self->memory, PAGES, 0) +

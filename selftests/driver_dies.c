@@ -151,6 +151,7 @@ TEST_F(dies, memory_lives)
 	sleep_ms(30);
 	ASSERT_EQ(0, kill(child, SIGKILL));
 	ASSERT_EQ(128 + SIGKILL, end_of(child));
+	injected(1, "the death of who asked, in a callback");
 
 	attempt_look(attempt, &attempt->after);
 	attempt->result = attempt_result(attempt);
@@ -251,6 +252,7 @@ static void live_and_die(struct __test_metadata *_metadata,
 	if (end == THREAD_KILLED)
 		ASSERT_EQ(0, syscall(SYS_tgkill, child, *victim.tid, SIGKILL));
 	EXPECT_EQ(status, end_of(child));
+	injected(1, "the death of the process, in a callback");
 	stats = own_stats(attempt->fd);
 	EXPECT_LT(calls + faults, stats.calls + stats.faults);
 	munmap(victim.tid, PAGE);

@@ -104,6 +104,24 @@ FIXTURE_TEARDOWN(fails)
 	close(self->fd);
 }
 
+static const char *name_of(enum failure failure)
+{
+	switch (failure) {
+	case LEAVES_ONE:
+		return "the driver, at one word";
+	case SAYS_WHY:
+		return "the driver, at one word, with an errno";
+	case TOO_BIG:
+		return "the driver, which wants a folio smaller";
+	case NO_MEMORY:
+		return "the driver, which has no memory from one word on";
+	case ENDS:
+		return "the driver, at all words";
+	default:
+		return "the driver, at random";
+	}
+}
+
 /* How many words the driver was asked for. */
 static unsigned int try(struct __test_metadata *_metadata,
 			struct attempt *attempt, size_t npages)
@@ -122,6 +140,7 @@ static unsigned int try(struct __test_metadata *_metadata,
 	ASSERT_EQ(NULL, wrong)
 		TH_LOG("%s, failure %d at %u", wrong, attempt->failure,
 		       attempt->at);
+	injected(1, name_of(attempt->failure));
 	return attempt->result.given + attempt->result.declined;
 }
 

@@ -48,6 +48,7 @@ static void drop_at_each_stage(struct __test_metadata *_metadata,
 		if (!shared)
 			fill(memory, PAGES, 1);
 	}
+	injected(stage, "a batch, dropped after a stage");
 	mover_back(mover, memory, PAGES);
 	EXPECT_LE(labs(status_kb("RssAnon") - before), RSS_SLACK);
 	EXPECT_EQ(PAGES, mover_away(mover, memory, PAGES));
@@ -101,6 +102,7 @@ TEST_F(mover, holes)
 			ASSERT_EQ(PAGES, pages_at(memory, PAGES, NOWHERE))
 				TH_LOG("after %s", stages[stage].name);
 	}
+	injected(stage, "a batch, dropped after a stage");
 	pages_unmap(memory, PAGES);
 }
 
@@ -126,6 +128,7 @@ TEST(way_back)
 			TH_LOG("after %s", stages[stage].name);
 		EXPECT_EQ(PAGES, own_in_use(fd));
 	}
+	injected(stage, "a batch, dropped after a stage");
 	EXPECT_EQ(PAGES, own_to_system(fd, memory, PAGES));
 	EXPECT_EQ(0, own_in_use(fd));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));

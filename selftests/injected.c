@@ -204,7 +204,7 @@ static void fail_each(struct __test_metadata *_metadata, int fd, call_t before,
 	}
 	EXPECT_FALSE(failed);
 	EXPECT_LT(0, failures);
-	ksft_print_msg("%u allocations failed, each in its turn\n", failures);
+	injected(failures, "an allocation, each in its turn");
 }
 
 TEST_F(injected, away)

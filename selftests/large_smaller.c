@@ -347,6 +347,57 @@ TEST(some_of_them)
 	EXPECT_EQ(0, own_in_use(fd));
 }
 
+#define FOLIOS		8
+#define FOLIO_PAGES	16
+
+static char *folios_map(void)
+{
+	char *memory = pages_map(FOLIOS * FOLIO_PAGES);
+
+	folio_order_set(4);
+	if (!huge_pages_ask(memory, FOLIOS * FOLIO_PAGES))
+		return NULL;
+	fill(memory, FOLIOS * FOLIO_PAGES, 1);
+	folio_order_reset();
+	return memory;
+}
+
+/*
+ * Each folio in its turn cannot be split, because of a reference to any of its
+ * pages: it stays, whole, and all others move.
+ */
+TEST(split_fails_at_each)
+{
+	struct hmm_test_move move;
+	int fd = own_open(), i;
+	char *memory, *held;
+
+	ASSERT_GE(fd, 0);
+	for (i = 0; i < FOLIOS; i++) {
+		memory = folios_map();
+		ASSERT_NE(NULL, memory);
+		ASSERT_EQ(FOLIOS, folios_of_order(memory, FOLIOS * FOLIO_PAGES,
+						  4));
+		held = memory + i * FOLIO_PAGES * PAGE;
+		ASSERT_EQ(0, own_hold(fd, pfn_of(held + 2 * i * PAGE),
+				      HMM_TEST_HOLD_REFERENCE));
+		move = own_request(memory, FOLIOS * FOLIO_PAGES,
+				   HMM_TEST_TO_DEVICE, HMM_TEST_FROM_SYSTEM);
+		ASSERT_EQ(0, own_call(fd, &move));
+		EXPECT_EQ((FOLIOS - 1) * FOLIO_PAGES, move.result.migrated);
+		EXPECT_EQ(FOLIO_PAGES, move.result.left[HMM_TEST_PINNED])
+			TH_LOG("folio %d: %s", i, own_describe(&move.result));
+		EXPECT_EQ((FOLIOS - 1) * FOLIO_PAGES, own_in_use(fd));
+		EXPECT_EQ(1, folios_of_order(held, FOLIO_PAGES, 4));
+		ASSERT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
+		ASSERT_EQ(FOLIO_PAGES, own_to_device(fd, held, FOLIO_PAGES));
+		EXPECT_EQ(-1, wrong(memory, FOLIOS * FOLIO_PAGES, 1));
+		pages_unmap(memory, FOLIOS * FOLIO_PAGES);
+	}
+	EXPECT_EQ(0, own_in_use(fd));
+	injected(i, "the split of a folio, each in its turn");
+}
+
 struct thrower {
 	char *memory;
 	bool stop;

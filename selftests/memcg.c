@@ -270,6 +270,80 @@ TEST(limit)
 	ASSERT_EQ(0, group_leave(GROUP));
 }
 
+#define HOLES	128
+#define STOCK	64	/* pages for which a processor may have a charge already */
+
+/* Of the holes, those for which there was a charge; or -1: it is not so. */
+static long fill_holes(int fd, int limit, char *memory, long room)
+{
+	struct hmm_test_move move;
+	char text[32];
+	long moved;
+	int length;
+
+	move = own_request(memory, HOLES, HMM_TEST_TO_DEVICE, 0);
+	length = snprintf(text, sizeof(text), "%ld", used() + room * PAGE);
+	if (pwrite(limit, text, length, 0) != length || own_call(fd, &move) ||
+	    pwrite(limit, "max", 3, 0) != 3 || move.result.ret)
+		return -1;
+	moved = move.result.migrated;
+	if (moved + move.result.left[HMM_TEST_NO_MEMORY] != HOLES ||
+	    own_in_use(fd) != moved ||
+	    pages_at(memory, HOLES, PRIVATE) != moved ||
+	    pages_at(memory, HOLES, NOWHERE) != HOLES - moved)
+		return -1;
+	return moved;
+}
+
+/* The n-th charge fails, for each n that is not in stock until none does. */
+static int fail_each_charge(void)
+{
+	char *memory = pages_map(TABLE);
+	struct hmm_test_result nothing = {};
+	int fd = own_open(), limit, steps = 0;
+	long room, moved = 0, before = -1;
+	size_t page;
+
+	limit = open("/sys/fs/cgroup/" GROUP "/memory.max", O_WRONLY);
+	if (fd < 0 || limit < 0)
+		return 1;
+	/* Neither a page table nor anything of this program is charged then. */
+	fill_page(memory, HOLES, 1);
+	own_describe(&nothing);
+	if (fill_holes(fd, limit, memory, 4 * HOLES) != HOLES ||
+	    madvise(memory, HOLES * PAGE, MADV_DONTNEED))
+		return 2;
+	for (room = 0; moved < HOLES; room++) {
+		moved = fill_holes(fd, limit, memory, room);
+		if (moved < 0)
+			return 3;
+		for (page = 0; page < HOLES; page++)
+			if (!page_is_zero(memory, page))
+				return 4;
+		if (own_in_use(fd) ||
+		    madvise(memory, HOLES * PAGE, MADV_DONTNEED))
+			return 5;
+		steps += moved != before;
+		before = moved;
+	}
+	injected(steps - 1, "a charge, each in its turn");
+	return steps > HOLES - STOCK ? 0 : 6;
+}
+
+TEST(limit_at_each_page)
+{
+	pid_t child;
+
+	ASSERT_EQ(0, group_enter(GROUP));
+	ASSERT_EQ(0, group_set(GROUP, "memory.swap.max", "0"));
+	child = fork();
+	if (!child)
+		_exit(fail_each_charge());
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(0, group_number(GROUP, "memory.events", "oom_kill"));
+	ASSERT_EQ(0, group_leave(GROUP));
+}
+
 struct victim {
 	int fd;
 	char *memory;

@@ -62,6 +62,9 @@ const char *place_name(enum place place);
 bool can_read(const void *addr);
 bool can_write(void *addr);
 
+/* injected.c: what was made to go wrong, for a table */
+void injected(unsigned long times, const char *what);
+
 /* huge.c: large folios */
 bool huge_pages_exist(void);
 bool huge_pages_ask(void *addr, size_t npages);
