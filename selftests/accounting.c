@@ -47,9 +47,9 @@ TEST_F(mover, no_more_faults)
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
 	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
-	before = vm_count("pgfault");
+	before = page_faults();
 	fill(memory, PAGES, 2);
-	EXPECT_LT(vm_count("pgfault") - before, PAGES / 4);
+	EXPECT_LT(page_faults() - before, PAGES / 4);
 	EXPECT_TRUE(pagemap(memory) & PM_EXCLUSIVE);
 }
 

@@ -232,6 +232,8 @@ static bool is_chosen(const struct bench_case *bench)
 	const char *at = options.cases;
 	size_t length = strlen(bench->name);
 
+	if (bench->order && !huge_pages_exist())
+		return false;
 	if (!at) {
 		if (!options.instructions)
 			return !bench->instructions;

@@ -301,7 +301,7 @@ TEST_F(files, not_to_a_device)
 						HMM_TEST_TO_DEVICE,
 						HMM_TEST_FROM_SYSTEM |
 						HMM_TEST_LARGE);
-	long faults;
+	long before;
 
 	ASSERT_EQ(0, stats_on());
 	ASSERT_EQ(0, own_call(self->fd, &move));
@@ -310,9 +310,9 @@ TEST_F(files, not_to_a_device)
 	EXPECT_EQ(0, move.result.windows);
 	EXPECT_EQ(0, stats("tlb_flushes"));
 	stats_off();
-	faults = vm_count("pgfault");
+	before = page_faults();
 	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
-	EXPECT_GT(PAGES / 4, vm_count("pgfault") - faults);
+	EXPECT_GT(PAGES / 4, page_faults() - before);
 }
 
 /* A huge page of a file in memory: moved whole, or refused whole. */

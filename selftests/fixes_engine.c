@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "mainline_fixture.h"
 #include "test_hmm_uapi.h"
@@ -192,14 +191,6 @@ TEST_F(mainline, collect_discarded)
 	folio_order_reset();
 }
 
-static long faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_minflt + usage.ru_majflt;
-}
-
 /* The page that is asked for comes with the fault that splits its folio. */
 TEST_F(mainline, one_fault)
 {
@@ -212,9 +203,9 @@ TEST_F(mainline, one_fault)
 	ASSERT_EQ(TABLE, mirror_to_device(self->mirror, memory, TABLE));
 	pages_unmap(memory + TABLE / 2 * PAGE, TABLE / 2);
 	ASSERT_EQ(TABLE / 2, pages_at(memory, TABLE / 2, PRIVATE));
-	before = faults();
+	before = page_faults();
 	__atomic_load_n(memory + 5 * PAGE, __ATOMIC_RELAXED);
-	EXPECT_EQ(before + 1, faults());
+	EXPECT_EQ(before + 1, page_faults());
 	EXPECT_EQ(-1, wrong(memory, TABLE / 2, 1));
 }
 

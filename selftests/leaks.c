@@ -287,7 +287,8 @@ static void come_and_go(void)
 	int mirror;
 
 	while (1) {
-		mirror = mirror_open(MIRROR_PRIVATE);
+		mirror = access("/dev/hmm_dmirror0", F_OK) ?
+				 -1 : mirror_open(MIRROR_PRIVATE);
 		if (mirror < 0) {
 			sleep_ms(1);
 			continue;
@@ -310,8 +311,8 @@ TEST(mirror_goes_under_load)
 {
 	__u64 begin = now_ns(), most = 20000000000ULL * patience();
 	const char *options = mirror_options();
-	long ret, tries = 0;
 	pid_t children[2];
+	long ret;
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -319,11 +320,13 @@ TEST(mirror_goes_under_load)
 		if (!children[i])
 			come_and_go();
 	}
-	while ((ret = unload("test_hmm")) == -EWOULDBLOCK &&
+	while (file_number("/sys/module/test_hmm/refcnt", NULL) < 1 &&
 	       now_ns() - begin < most)
-		tries++;
+		sleep_ms(1);
+	do {
+		ret = unload("test_hmm");
+	} while (ret == -EWOULDBLOCK && now_ns() - begin < most);
 	EXPECT_LE(0, ret);
-	EXPECT_LT(0, tries) TH_LOG("nobody had it open");
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, kill(children[i], SIGKILL));
 		EXPECT_EQ(128 + SIGKILL, end_of(children[i]));

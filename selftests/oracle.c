@@ -132,7 +132,7 @@ static void try_sequences(const char *name, int unit, bool wide,
 	report_tally(&tally);
 	/* Not so where somebody has chosen the sequences. */
 	if (!options.count && !wide && unit != MIRROR_COHERENT &&
-	    !tally.whole) {
+	    !tally.whole && huge_pages_exist()) {
 		printf("# no large folio has stayed whole\n");
 		failed++;
 	}

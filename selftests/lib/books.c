@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib.h"
@@ -40,6 +41,15 @@ long file_number(const char *path, const char *name)
 long status_kb(const char *name)
 {
 	return file_number("/proc/self/status", name);
+}
+
+/* Of this thread. */
+long page_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_minflt + usage.ru_majflt;
 }
 
 /* A number of the mapping in which @addr is, from smaps; -1: there is none. */

@@ -191,6 +191,7 @@ long uffd_event(int fd, void *addr, bool write,
 /* books.c: what the kernel counts */
 long file_number(const char *path, const char *name);
 long status_kb(const char *name);
+long page_faults(void);
 long smaps_kb(const void *addr, const char *name);
 long vm_count(const char *name);
 long vm_settled(const char *name);

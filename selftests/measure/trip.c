@@ -243,8 +243,9 @@ void trip_begin(struct trip *trip, const struct bench_case *bench, size_t bytes)
 		fail("set_mempolicy: %s", strerror(errno));
 	trip->memory = pages_map(trip->npages);
 	if (!trip->memory ||
-	    madvise(trip->memory, bytes,
-		    bench->order ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
+	    (huge_pages_exist() &&
+	     madvise(trip->memory, bytes,
+		     bench->order ? MADV_HUGEPAGE : MADV_NOHUGEPAGE)))
 		fail("no memory");
 	folio_order_set(bench->order);
 	if (bench->kind != HOLE) {
