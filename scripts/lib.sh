@@ -32,7 +32,7 @@ die() {
 	exit 1
 }
 
-[ "$PROFILE" = release ] || [ -e "scripts/$PROFILE.config" ] || die "there is no profile '$PROFILE': release or debug"
+[ "$PROFILE" = release ] || [ -e "scripts/$PROFILE.config" ] || die "there is no profile '$PROFILE': release, debug, kcsan or rt"
 
 [ -z "${LLVM:-}" ] || [ -n "${KDIR:-}" ] || die "tools of your own (LLVM=) need a kernel tree of your own (KDIR=)"
 

@@ -63,6 +63,16 @@ function report(    i, from, left, known) {
 	cut[lines] = 0
 	test[lines] = running
 	is_bad[lines] = bad(text)
+	# Of the races that KCSAN sees, those in which a module of ours has no part are the rest of the kernel's own.
+	if (text ~ /BUG: KCSAN:/) {
+		race = lines
+		is_ours = 0
+	} else if (text ~ /\[(hmm_migrate|hmm_migrate_test|test_hmm)\]/) {
+		is_ours = 1
+	} else if (race && text ~ /^Reported by Kernel Concurrency Sanitizer/) {
+		is_bad[race] = is_ours
+		race = 0
+	}
 }
 
 END {
