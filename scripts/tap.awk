@@ -5,7 +5,7 @@
 #   -v counts=FILE     where "PASSED FAILED SKIPPED RESULTS PLANNED" goes at the end; PLANNED is empty without a plan
 #   -v all=FILE        where every line goes
 #   -v kmsg=FILE       where the start of each test is marked, so that a kernel report finds its test
-#   -v table=FILE      where "NAME|TIMES|WHAT|FAILED" goes at the end for each "# injected TIMES: WHAT"
+#   -v table=FILE      where "NAME|TIMES|WHAT|FAILED" goes at the end for each "# made to go wrong TIMES: WHAT"
 #   -v indent=N        the results are indented by N blanks; lines that are not, are left out
 #   -v live=1          the display is a terminal: show the count while it runs
 
@@ -91,9 +91,9 @@ function fail(what,    i) {
 }
 
 # Several tests may have the same words for it.
-/^# injected [0-9]+: / {
-	times = $3 + 0
-	sub(/^# injected [0-9]+: /, "")
+/^# made to go wrong [0-9]+: / {
+	times = $6 + 0
+	sub(/^# made to go wrong [0-9]+: /, "")
 	injected[$0] += times
 }
 

@@ -393,6 +393,8 @@ TEST(large_on_disk)
 	struct hmm_test_move move;
 	int fd = own_open(), file;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_GE(fd, 0);
 	on_cpu(0);
 	file = file_on(true, PAGES);
@@ -430,6 +432,8 @@ TEST(large_on_disk_under_two_tables)
 	struct hmm_test_move move;
 	int fd = own_open(), file;
 
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
 	ASSERT_GE(fd, 0);
 	on_cpu(0);
 	file = file_on(true, PAGES);

@@ -6,6 +6,6 @@
 
 void injected(unsigned long times, const char *what)
 {
-	printf("# injected %lu: %s\n", times, what);
+	printf("# made to go wrong %lu: %s\n", times, what);
 	fflush(stdout);
 }
