@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "example/example.h"
 #include "lib.h"
 
 #define PM_FRAME	((1ULL << 55) - 1)
@@ -35,7 +36,9 @@ static int private_regions(struct region *regions)
 		if (sscanf(line, " %llx-%llx : %127[^\n]", &start, &end,
 			   name) != 3)
 			continue;
-		if (strcmp(name, "hmm_dmirror") && strcmp(name, HMM_TEST_MEMORY))
+		if (strcmp(name, "hmm_dmirror") &&
+		    strcmp(name, HMM_TEST_MEMORY) &&
+		    strcmp(name, HMM_EXAMPLE_MEMORY))
 			continue;
 		regions[nr].first = start / PAGE;
 		regions[nr++].last = end / PAGE;
