@@ -35,7 +35,9 @@ use crate::mm::{
         PteTable, //
     },
     slot::Slot,
+    stats::Stage,
     vma::Window,
+    watch::Watch,
     word::{
         Reason,
         VALID, //
@@ -55,6 +57,7 @@ impl<'s> Collected<'s> {
 
 /// Collects a window; [`None`] where nothing of it can move, or it must be worked through again.
 pub(crate) fn collect(mut batch: Batch<'_>) -> Option<Collected<'_>> {
+    let _watch = Watch::new(Stage::Collect, &batch);
     match batch.place() {
         Place::Vma(window) | Place::Run { window, .. } => collect_window(&mut batch, window),
         Place::Device { pages, .. } => collect_device_pages(&mut batch, *pages),

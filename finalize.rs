@@ -15,6 +15,8 @@ use crate::mm::{
     call::MigrateOps,
     hole,
     slot::State,
+    stats::Stage,
+    watch::Watch,
     word::Reason, //
 };
 
@@ -32,6 +34,7 @@ pub(crate) struct Told<'s>(Batch<'s>);
 /// Lets the driver allocate destinations and copy to them.
 pub(crate) fn copy<'s>(unmapped: Unmapped<'s>, driver: &impl MigrateOps) -> Copied<'s> {
     let mut batch = unmapped.into_batch();
+    let _watch = Watch::new(Stage::Copy, &batch);
     batch.ask(driver);
     Copied(batch)
 }
@@ -40,6 +43,7 @@ pub(crate) fn copy<'s>(unmapped: Unmapped<'s>, driver: &impl MigrateOps) -> Copi
 ///
 /// Unless `wanted`, every page is left where it was, whatever the driver has given.
 pub(crate) fn migrate(Copied(mut batch): Copied<'_>, wanted: bool) -> Migrated<'_> {
+    let _watch = Watch::new(Stage::Migrate, &batch);
     batch.take_answers(|slot| match slot.state() {
         _ if !wanted => Err(Reason::Declined),
         State::Given => slot.migrate(),
@@ -56,6 +60,7 @@ pub(crate) fn finalize<'s>(
     Migrated(mut batch): Migrated<'s>,
     driver: &impl MigrateOps,
 ) -> Told<'s> {
+    let _watch = Watch::new(Stage::Finalize, &batch);
     batch.tell(driver);
     Told(batch)
 }

@@ -32,8 +32,9 @@
 //!         lruvec lock, swap cluster lock
 //! ```
 //!
-//! Nothing sleeps under a page-table lock. The TLB is flushed of the window's entries before their
-//! lock is given back, and of those elsewhere before the driver is called.
+//! `Documentation/internals.rst` has what each stage takes. Nothing sleeps under a page-table
+//! lock. The TLB is flushed of the window's entries before their lock is given back, and of those
+//! elsewhere before the driver is called.
 
 #[path = "rust/mod.rs"]
 mod mm;
@@ -68,7 +69,6 @@ use crate::mm::{
     split,
     stats::{
         self,
-        timed,
         Counter,
         Stage,
         Timer,
@@ -76,6 +76,7 @@ use crate::mm::{
     },
     task,
     vma::VmaRange,
+    watch,
     word::{
         Outcome,
         PfnWord, //
@@ -96,23 +97,21 @@ module! {
 /// The pipeline: takes a window through all stages, as far as there is something to move.
 fn run_stages(driver: &impl MigrateOps, batch: Batch<'_>) {
     let _timer = Timer::start(Wait::Window);
-    let unmapped = timed(Stage::Collect, || collect::collect(batch))
+    let unmapped = collect::collect(batch)
         .filter(|_| goes_on(Stage::Collect))
-        .and_then(|collected| timed(Stage::Isolate, || isolate::isolate(collected)))
+        .and_then(isolate::isolate)
         .filter(|_| goes_on(Stage::Isolate))
-        .and_then(|isolated| timed(Stage::Unmap, || unmap::unmap(isolated)))
+        .and_then(unmap::unmap)
         .filter(|_| goes_on(Stage::Unmap));
     let Some(unmapped) = unmapped else {
         return;
     };
     // From here on the driver is told of the end, come what may.
-    let copied = timed(Stage::Copy, || finalize::copy(unmapped, driver));
-    let migrated = timed(Stage::Migrate, || {
-        finalize::migrate(copied, goes_on(Stage::Copy))
-    });
-    let told = timed(Stage::Finalize, || finalize::finalize(migrated, driver));
+    let copied = finalize::copy(unmapped, driver);
+    let migrated = finalize::migrate(copied, goes_on(Stage::Copy));
+    let told = finalize::finalize(migrated, driver);
     if goes_on(Stage::Finalize) {
-        timed(Stage::Settle, || finalize::settle(told));
+        finalize::settle(told);
     }
 }
 
@@ -150,12 +149,12 @@ fn migrate_window<'a>(
             Some(Retry::Drain) => lru::drain_all(),
             Some(Retry::Split | Retry::Smaller) => {
                 let mut contents = Contents::new(call, place, scratch.lend(offset, pages));
-                timed(Stage::Split, || split::split(Batch::new(&mut contents)));
+                split::split(Batch::new(&mut contents));
             }
         }
     }
     let outcomes = scratch.finish(offset, pages);
-    stats::count_left(outcomes);
+    watch::left(place, outcomes);
     outcomes
 }
 

@@ -11,7 +11,9 @@ use crate::mm::{
     lru::{
         self,
         Lists, //
-    }, //
+    },
+    stats::Stage,
+    watch::Watch, //
 };
 
 use crate::collect::Collected;
@@ -29,6 +31,7 @@ impl<'s> Isolated<'s> {
 /// Isolates a window; [`None`] where nothing of it can move, or it must be worked through again.
 pub(crate) fn isolate(collected: Collected<'_>) -> Option<Isolated<'_>> {
     let mut batch = collected.into_batch();
+    let _watch = Watch::new(Stage::Isolate, &batch);
     let call = batch.call();
 
     if !batch.has_system_sources() {

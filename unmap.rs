@@ -15,6 +15,8 @@ use crate::mm::{
     call::Call,
     rmap,
     slot::Slot,
+    stats::Stage,
+    watch::Watch,
     word::Reason, //
 };
 
@@ -38,6 +40,7 @@ impl<'s> Unmapped<'s> {
 /// Unmaps a window; [`None`] where nothing of it can move, or it must be worked through again.
 pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
     let mut batch = isolated.into_batch();
+    let _watch = Watch::new(Stage::Unmap, &batch);
     let call = batch.call();
 
     if !batch.has_sources() {

@@ -33,6 +33,7 @@
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/userfaultfd_k.h>
+#include <trace/events/hmm_migrate.h>
 #include <asm/tlbflush.h>
 #include "../../internal.h"
 #include "../../swap.h"

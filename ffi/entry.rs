@@ -33,6 +33,7 @@ use crate::{
     ops::{
         caller_words,
         read_ops,
+        Function,
         Tally, //
     },
 };
@@ -79,6 +80,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_range(
     result: *mut raw::hmm_migrate_result,
 ) -> c_int {
     let mut tally = Tally::default();
+    Function::Range.trace_start(start, || end.saturating_sub(start) >> PAGE_SHIFT);
     let mut work = || -> Result {
         // SAFETY: The caller's promise.
         let (driver, policy) = unsafe { read_ops(ops, private) }?;
@@ -100,6 +102,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_range(
         })
     };
     let error = from_result(|| work().map(|()| 0));
+    tally.trace_end(Function::Range, error as isize);
     // SAFETY: The caller's promise.
     unsafe { tally.write(result) };
     error
@@ -124,6 +127,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
 ) -> bindings::vm_fault_t {
     const SIGBUS: bindings::vm_fault_t = bindings::vm_fault_reason_VM_FAULT_SIGBUS;
     let mut tally = Tally::default();
+    Function::Fault.trace_start(start, || end.saturating_sub(start) >> PAGE_SHIFT);
     let mut work = || -> Result<bindings::vm_fault_t> {
         // SAFETY: The caller's promise.
         let (driver, policy) = unsafe { read_ops(ops, private) }?;
@@ -175,6 +179,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
         Ok(0)
     };
     let fault = work().unwrap_or(SIGBUS);
+    tally.trace_end(Function::Fault, fault as isize);
     // SAFETY: The caller's promise.
     unsafe { tally.write(result) };
     fault
@@ -257,6 +262,11 @@ unsafe fn migrate_device(
     result: *mut raw::hmm_migrate_result,
 ) -> c_int {
     let mut tally = Tally::default();
+    let (function, start) = match first_pfn {
+        Ok(Some(first)) => (Function::DeviceRange, first),
+        _ => (Function::DevicePfns, 0),
+    };
+    function.trace_start(start, || npages);
     let error = from_result(|| {
         // SAFETY: The caller's promise.
         let (driver, policy) = unsafe { read_ops(ops, private) }?;
@@ -282,6 +292,7 @@ unsafe fn migrate_device(
         );
         Ok(0)
     });
+    tally.trace_end(function, error as isize);
     // SAFETY: The caller's promise.
     unsafe { tally.write(result) };
     error

@@ -9,6 +9,10 @@
 #include <linux/ratelimit.h>
 #include "bindings.h"
 
+#define CREATE_TRACE_POINTS
+#define CREATE_RUST_TRACE_POINTS
+#include <trace/events/hmm_migrate.h>
+
 EXPORT_SYMBOL_GPL(hmm_vma_migrate);
 EXPORT_SYMBOL_GPL(hmm_migrate_range);
 EXPORT_SYMBOL_GPL(hmm_migrate_fault);

@@ -12,6 +12,7 @@ use crate::mm::{
     },
     raw,
     scratch::Words,
+    trace,
     word::{
         self,
         Outcome,
@@ -54,21 +55,17 @@ impl COps {
         if words.len() < place.pages() {
             return;
         }
-        let (vma, start, end) = match place {
-            Place::Vma(window) => (window.range().vma(), window.start(), window.end()),
-            Place::Run { first, .. } | Place::Device { first, .. } => (
-                core::ptr::null_mut(),
-                first << PAGE_SHIFT,
-                (first + place.pages()) << PAGE_SHIFT,
-            ),
+        let vma = match place {
+            Place::Vma(window) => window.range().vma(),
+            Place::Run { .. } | Place::Device { .. } => core::ptr::null_mut(),
         };
         // SAFETY: By the type invariants the callbacks may be called so; `PfnWord` has the layout of
         // `hmm_pfn_t`, may be written through a `Cell`, and there is one for each page.
         unsafe {
             callback(
                 vma,
-                start,
-                end,
+                place.start(),
+                place.start() + (place.pages() << PAGE_SHIFT),
                 words.as_ptr().cast_mut().cast(),
                 self.private,
             )
@@ -125,6 +122,25 @@ pub(crate) unsafe fn caller_words<'a>(
     }))
 }
 
+/// A function that a driver calls.
+#[derive(Clone, Copy)]
+pub(crate) enum Function {
+    Range,
+    Fault,
+    DeviceRange,
+    DevicePfns,
+}
+
+impl Function {
+    /// Tells who traces that a call begins.
+    #[inline(always)]
+    pub(crate) fn trace_start(self, start: usize, pages: impl FnOnce() -> usize) {
+        if trace::start_is_on() {
+            trace::start(self as u32, start, pages());
+        }
+    }
+}
+
 /// Counts what became of pages, for the caller.
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -145,6 +161,20 @@ impl Tally {
                 }
             }
         }
+    }
+
+    /// Tells who traces that a call has ended.
+    #[inline(always)]
+    pub(crate) fn trace_end(&self, function: Function, ret: isize) {
+        if trace::end_is_on() {
+            self.tell_end(function, ret);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_end(&self, function: Function, ret: isize) {
+        trace::end(function as u32, ret, self.migrated, self.left.iter().sum());
     }
 
     /// Writes the counts.

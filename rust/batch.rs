@@ -155,6 +155,15 @@ impl<'s> Contents<'s> {
         self.place
     }
 
+    /// How many pages are still to be moved; before there are slots, those of the window.
+    pub(super) fn pages(&self) -> usize {
+        if self.len() == 0 {
+            return self.place.pages();
+        }
+        let slots = self.slots.as_slice().iter();
+        slots.filter(|slot| slot.may_move()).map(Slot::count).sum()
+    }
+
     /// How many slots there are.
     pub(crate) fn len(&self) -> usize {
         self.slots.len
@@ -356,7 +365,7 @@ impl<'s> Contents<'s> {
         driver.alloc_and_copy(self.place, self.words);
     }
 
-    /// Reads the driver's answers, once, and checks each as `commit` comes to it.
+    /// Reads the driver's answers, and checks each as `commit` comes to it.
     ///
     /// `commit` is given the slots in order. A page that is given twice is known the second time:
     /// by its mapping, or by the mark of the slot that has it.

@@ -10,6 +10,7 @@ use super::{
         PfnWord,
         Reason, //
     },
+    PAGE_SHIFT, //
 };
 use core::cell::Cell;
 use kernel::{
@@ -326,6 +327,15 @@ impl<'a> Place<'a> {
         match self {
             Place::Vma(window) | Place::Run { window, .. } => Some(window),
             Place::Device { .. } => None,
+        }
+    }
+
+    /// Where it begins, as the driver is told: an address, or, for device memory, the bytes from the
+    /// first page of the call.
+    pub(crate) fn start(&self) -> usize {
+        match self {
+            Place::Vma(window) => window.start(),
+            Place::Run { first, .. } | Place::Device { first, .. } => first << PAGE_SHIFT,
         }
     }
 

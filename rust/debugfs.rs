@@ -2,7 +2,7 @@
 
 //! The module's files in debugfs, below `hmm_migrate/`.
 //!
-//! * `enable`: write 1 or 0 to switch the counters on or off.
+//! * `enable`: whether the counters are on; write 1 or 0.
 //! * `stats`: the counters; write anything to set them to zero.
 //! * `drop_after`, where the test device is configured: the stage after which batches are dropped.
 
@@ -38,7 +38,7 @@ impl Files {
         let dir = Dir::new(c"hmm_migrate");
         try_pin_init!(Self {
             stats <- dir.read_write_callback_file(c"stats", (), &show_stats, &reset_stats),
-            enable <- dir.write_callback_file(c"enable", (), &switch_stats),
+            enable <- dir.read_write_callback_file(c"enable", (), &show_switch, &switch_stats),
             #[cfg(CONFIG_HMM_MIGRATE_TEST)]
             drop_after <- dir.read_write_callback_file(
                 c"drop_after",
@@ -58,6 +58,10 @@ fn show_stats(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
 fn reset_stats(_: &(), _: &mut UserSliceReader) -> Result {
     stats::reset();
     Ok(())
+}
+
+fn show_switch(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(f, "{}", u8::from(stats::is_on()))
 }
 
 fn switch_stats(_: &(), reader: &mut UserSliceReader) -> Result {

@@ -229,6 +229,7 @@ impl<'a> Folio<'a> {
     }
 
     /// Whether it is mapped nowhere, has no type, and is not reserved by the kernel.
+    #[inline(always)]
     pub(crate) fn is_unused(self) -> bool {
         let page = self.page(0);
         // SAFETY: The page of a valid folio is valid. Device memory is reserved for its device.

@@ -34,7 +34,9 @@ pub(crate) mod task;
 pub(crate) mod test_hook;
 #[cfg(CONFIG_HMM_MIGRATE_KUNIT_TEST)]
 mod tests;
+pub(crate) mod trace;
 pub(crate) mod vma;
+pub(crate) mod watch;
 pub(crate) mod word;
 
 /// Bindings of `ffi/helpers.c` and of the public header, made when the module is built.

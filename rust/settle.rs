@@ -15,7 +15,9 @@ use super::{
         Level,
         PteTable, //
     },
-    task, //
+    stats::Stage,
+    task,
+    watch::Watch, //
 };
 use core::mem::MaybeUninit;
 
@@ -24,12 +26,13 @@ impl Contents<'_> {
     ///
     /// Each entry is mapped again: to the destination if that has become the source, else to the
     /// source. Pages are on the LRU before anybody can free them; a folio is unlocked when no
-    /// migration entry for it is left; references go last, outside every lock.
+    /// migration entry for it is left; references go last, under no lock but those of other folios.
     ///
     /// # Context
     ///
     /// May sleep.
     pub(crate) fn settle(&mut self, which: Which) {
+        let _watch = (which == Which::All).then(|| Watch::new(Stage::Settle, self));
         task::may_sleep();
         self.return_to_lru(which);
         self.remap_own_entries(which);

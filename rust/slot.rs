@@ -483,6 +483,11 @@ impl Slot {
         };
     }
 
+    /// Whether it has moved, or may still do.
+    pub(super) fn may_move(&self) -> bool {
+        !matches!(self.state, State::Refused | State::Settled)
+    }
+
     /// Whether the destination has become the source, or has filled the hole.
     pub(crate) fn has_moved(&self) -> bool {
         matches!(self.state, State::Migrated | State::Filled)

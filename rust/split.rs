@@ -2,8 +2,8 @@
 
 //! The pass over a window that splits its large folios, as far as they cannot move whole.
 //!
-//! It is made before the window is worked through again, while no folio is locked: a split takes
-//! locks that may not be waited for under another folio's.
+//! It is made before the window is worked through again, while no folio is locked but that of a
+//! fault, by its handler: a split takes locks that may not be waited for under another folio's.
 
 use super::{
     batch::{
@@ -32,13 +32,16 @@ use super::{
         Level,
         PteTable, //
     },
+    stats::Stage,
     vma::Window,
+    watch::Watch,
     word::VALID, //
 };
 
-/// Splits the large folios of a window that cannot move whole, one at a time, while no other folio
+/// Splits the large folios of a window that cannot move whole, one at a time, while no other source
 /// is locked.
 pub(crate) fn split(mut batch: Batch<'_>) {
+    let _watch = Watch::new(Stage::Split, &batch);
     match batch.place() {
         Place::Vma(window) | Place::Run { window, .. } => split_window(&mut batch, window),
         Place::Device { pages, .. } => split_device_pages(&batch, *pages),

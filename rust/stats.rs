@@ -8,11 +8,7 @@ use super::{
     folio::Folio,
     raw,
     slot::Slot,
-    word::{
-        self,
-        Outcome,
-        Reason, //
-    },
+    word::Reason, //
 };
 use kernel::{
     fmt,
@@ -53,7 +49,8 @@ const COUNTERS: [&str; 7] = [
 /// What makes others wait, and of which the longest is kept.
 #[derive(Clone, Copy)]
 pub(crate) enum Wait {
-    /// From a window's first folio lock to its last: a process that touches a page of it waits.
+    /// A round of a window, in which its folios are locked: a process that touches a page of it
+    /// waits.
     Window,
     /// A page-table lock.
     PageTableLock,
@@ -90,14 +87,28 @@ fn kind(folio: Option<Folio<'_>>) -> usize {
     }
 }
 
+/// Binary logarithms of the shortest and the longest times that are told apart, in nanoseconds: a
+/// quarter of a microsecond, and half a second.
+const SHORTEST: usize = 8;
+const LONGEST_BUCKET: usize = 29;
+const BUCKETS: usize = LONGEST_BUCKET - SHORTEST + 1;
+
+/// The largest order that is told apart.
+const ORDERS: usize = 11;
+
 static COUNTS: [Count; COUNTERS.len()] = [const { Count::new(0) }; COUNTERS.len()];
 static NANOSECONDS: [Count; STAGES.len()] = [const { Count::new(0) }; STAGES.len()];
+static LATENCIES: [[Count; BUCKETS]; STAGES.len()] =
+    [const { [const { Count::new(0) }; BUCKETS] }; STAGES.len()];
 static LONGEST: [Count; WAITS.len()] = [const { Count::new(0) }; WAITS.len()];
 static MOVED: [[Count; KINDS.len()]; KINDS.len()] =
     [const { [const { Count::new(0) }; KINDS.len()] }; KINDS.len()];
+static MOVED_BY_ORDER: [Count; ORDERS] = [const { Count::new(0) }; ORDERS];
 static LEFT: [Count; Reason::COUNT] = [const { Count::new(0) }; Reason::COUNT];
 
-fn is_on() -> bool {
+/// Whether anybody has asked for the counters.
+#[inline(always)]
+pub(crate) fn is_on() -> bool {
     // SAFETY: The key is a static one, defined in `ffi/export.c`.
     unsafe {
         kernel::jump_label::static_branch_unlikely!(
@@ -121,9 +132,10 @@ pub(crate) fn switch(on: bool) {
 
 /// Sets every counter to zero.
 pub(crate) fn reset() {
-    let flat = MOVED.iter().flatten();
-    let times = NANOSECONDS.iter().chain(&LONGEST);
-    for count in COUNTS.iter().chain(times).chain(&LEFT).chain(flat) {
+    let moved = MOVED.iter().flatten().chain(&MOVED_BY_ORDER);
+    let latencies = LATENCIES.iter().flatten();
+    let times = NANOSECONDS.iter().chain(&LONGEST).chain(latencies);
+    for count in COUNTS.iter().chain(times).chain(&LEFT).chain(moved) {
         count.store(0, Relaxed);
     }
 }
@@ -138,39 +150,46 @@ pub(crate) fn count(counter: Counter, number: usize) {
 }
 
 /// Counts pages that have moved.
+#[inline(always)]
 pub(crate) fn count_moved(slot: &Slot) {
     if is_on() {
-        let row = MOVED.get(kind(slot.src()));
-        if let Some(count) = row.and_then(|row| row.get(kind(slot.dst()))) {
-            count.add(slot.count() as i64, Relaxed);
-        }
+        add_moved(slot);
     }
 }
 
-/// Counts the pages that have stayed, by reason.
-pub(crate) fn count_left(outcomes: &[Outcome]) {
+#[cold]
+#[inline(never)]
+fn add_moved(slot: &Slot) {
+    let row = MOVED.get(kind(slot.src()));
+    let place = row.and_then(|row| row.get(kind(slot.dst())));
+    let order = MOVED_BY_ORDER.get(slot.order() as usize);
+    for count in place.into_iter().chain(order) {
+        count.add(slot.count() as i64, Relaxed);
+    }
+}
+
+/// Counts pages that have stayed.
+pub(crate) fn count_left(reason: Reason, pages: usize) {
     if is_on() {
-        for (outcome, pages) in word::runs(outcomes) {
-            if let Outcome::Left(reason) = outcome {
-                if let Some(count) = LEFT.get(reason as usize) {
-                    count.add(pages as i64, Relaxed);
-                }
-            }
+        if let Some(count) = LEFT.get(reason as usize) {
+            count.add(pages as i64, Relaxed);
         }
     }
 }
 
-/// Does something, and counts its time for a stage.
-pub(crate) fn timed<R>(stage: Stage, work: impl FnOnce() -> R) -> R {
+/// Counts the time that a stage of a window took.
+pub(crate) fn add_time(stage: Stage, ns: i64) {
     if !is_on() {
-        return work();
+        return;
     }
-    let start = Instant::<Monotonic>::now();
-    let result = work();
     if let Some(count) = NANOSECONDS.get(stage as usize) {
-        count.add(start.elapsed().as_nanos(), Relaxed);
+        count.add(ns, Relaxed);
     }
-    result
+    let bucket = (ns.max(1).ilog2() as usize).clamp(SHORTEST, LONGEST_BUCKET) - SHORTEST;
+    let row = LATENCIES.get(stage as usize);
+    if let Some(count) = row.and_then(|row| row.get(bucket)) {
+        count.add(1, Relaxed);
+    }
 }
 
 /// Takes the time for which others may have to wait, until it is dropped.
@@ -206,6 +225,9 @@ impl Drop for Timer {
 }
 
 /// Writes all counters, a line each; times are in nanoseconds.
+///
+/// A line of a latency has the time from which on, up to twice as much, so many windows took in that
+/// stage.
 pub(crate) fn show(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (name, count) in COUNTERS.iter().zip(&COUNTS) {
         writeln!(f, "{} {}", name, count.load(Relaxed))?;
@@ -215,11 +237,28 @@ pub(crate) fn show(f: &mut fmt::Formatter<'_>) -> fmt::Result {
             writeln!(f, "moved {} {} {}", from, to, count.load(Relaxed))?;
         }
     }
+    for (order, count) in MOVED_BY_ORDER.iter().enumerate() {
+        writeln!(f, "order {} {}", order, count.load(Relaxed))?;
+    }
     for (name, count) in Reason::NAMES.iter().zip(&LEFT) {
         writeln!(f, "left {} {}", name, count.load(Relaxed))?;
     }
     for (name, count) in STAGES.iter().zip(&NANOSECONDS) {
         writeln!(f, "stage {} {}", name, count.load(Relaxed))?;
+    }
+    for (name, row) in STAGES.iter().zip(&LATENCIES) {
+        for (bucket, count) in row.iter().enumerate() {
+            let count = count.load(Relaxed);
+            if count > 0 {
+                writeln!(
+                    f,
+                    "latency {} {} {}",
+                    name,
+                    1u64 << (bucket + SHORTEST),
+                    count
+                )?;
+            }
+        }
     }
     for (name, count) in WAITS.iter().zip(&LONGEST) {
         writeln!(f, "longest {} {}", name, count.load(Relaxed))?;
