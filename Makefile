@@ -2,7 +2,7 @@
 #
 # What a person types. kbuild reads Kbuild instead.
 
-.PHONY: help run test stress programs bench bench-insn bench-compare profile shell module quick hmm-tests mutants kernel lint clean distclean
+.PHONY: help run test stress programs bench bench-insn bench-compare profile shell module quick hmm-tests mutants kernel lint doc clean distclean
 
 help:
 	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
@@ -25,6 +25,7 @@ help:
 	@echo '  make shell               a shell in the machine; CMD="..." runs one command there instead'
 	@echo '  make kernel              build all, boot nothing'
 	@echo '  make lint                rustfmt, clippy, checkpatch'
+	@echo '  make doc                 the manual and the Rust code as pages, in build/doc; a warning is an error'
 	@echo '  make clean               remove the builds of this PROFILE'
 	@echo '  make distclean           remove all that is kept in the cache folder'
 	@echo
@@ -84,6 +85,9 @@ kernel:
 
 lint:
 	@scripts/lint
+
+doc:
+	@scripts/doc
 
 clean:
 	@scripts/kernel clean

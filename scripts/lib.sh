@@ -47,6 +47,7 @@ with_progress() {
 	# mawk otherwise waits for a full buffer, minutes long where little is written.
 	! awk -W version 2>&1 | grep -q ^mawk || awk='mawk -W interactive'
 	mkdir -p "$CACHE/log"
+	: > "$log"
 	[ ! -s "$count" ] || whole=$(cat "$count")
 	{
 		# What is silent for long is alive all the same.
@@ -138,14 +139,13 @@ root_dir() {
 }
 
 # in_root COMMAND...: runs COMMAND with the toolchain's programs, on the same paths as outside. With LLVM= set
-# the caller brings the tools, and nothing is wrapped.
+# the caller brings the tools, and nothing is wrapped. ROOT= is another root file system than the toolchain's.
 in_root() {
 	if [ -n "${LLVM:-}" ]; then
 		"$@"
 		return
 	fi
-	local root part binds=()
-	root=$(root_dir)
+	local root=${ROOT:-$(root_dir)} part binds=()
 	for part in bin sbin lib lib64; do
 		binds+=(--symlink "usr/$part" "/$part")
 	done
