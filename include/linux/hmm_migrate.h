@@ -13,8 +13,10 @@
 #include <linux/err.h>
 #include <linux/mm.h>
 
-/*
- * One word stands for one page of a window:
+/**
+ * DOC: the word
+ *
+ * One word stands for one page of a window::
  *
  *   bits  0-10  flags, HMM_MIGRATE_PFN_*
  *   bits 11-50  page frame number; with ERROR and without VALID, the errno of a
@@ -22,8 +24,38 @@
  *   bits 51-55  order of the folio that begins with this page
  *   bits 56-63  zero
  */
+
+/**
+ * typedef hmm_pfn_t - one word
+ */
 typedef unsigned long hmm_pfn_t;
 
+/**
+ * DOC: flags
+ *
+ * HMM_MIGRATE_PFN_VALID
+ *   there is a page, whose frame number the word has
+ * HMM_MIGRATE_PFN_READ
+ *   its entry is readable
+ * HMM_MIGRATE_PFN_WRITE
+ *   its entry is writable
+ * HMM_MIGRATE_PFN_ERROR
+ *   it has not moved, or will not
+ * HMM_MIGRATE_PFN_EMPTY
+ *   a hole, or the zero page
+ * HMM_MIGRATE_PFN_FAULT
+ *   the CPU waits for it
+ * HMM_MIGRATE_PFN_DEVICE
+ *   it is ZONE_DEVICE memory
+ * HMM_MIGRATE_PFN_LOCKED
+ *   it is locked
+ * HMM_MIGRATE_PFN_SPECIAL
+ *   has had a meaning in 2016; no word has it
+ * HMM_MIGRATE_PFN_MIGRATE
+ *   it is offered, given, or has moved
+ * HMM_MIGRATE_PFN_UNADDRESSABLE
+ *   the CPU cannot read it
+ */
 #define HMM_MIGRATE_PFN_VALID		BIT(0)
 #define HMM_MIGRATE_PFN_READ		BIT(1)
 #define HMM_MIGRATE_PFN_WRITE		BIT(2)
@@ -262,54 +294,123 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
 	return (enum hmm_migrate_reason)hmm_migrate_pfn_number(word);
 }
 
-/*
- * hmm_migrate_range() and hmm_vma_migrate() return 0 when the range was worked
- * through, moved or not, -EINVAL for a bad argument or area, and -EINTR when a
- * fatal signal came between two windows; what has moved stays moved. They are
- * called with the mmap lock held for reading and the mm pinned.
+/**
+ * DOC: words and results
  *
- * hmm_migrate_fault() is for dev_pagemap_ops.migrate_to_ram alone. @start to
- * @end has the address of the fault; one window around it is worked through.
- * It returns 0, and the access is repeated, or what becomes of the access:
- * VM_FAULT_OOM where the driver has left the word with FAULT with -ENOMEM,
- * VM_FAULT_HWPOISON with -EHWPOISON, VM_FAULT_SIGBUS where it has left it in
- * another way, or with a bad argument or destination. -E2BIG for a large folio
- * is no such error.
+ * The five functions below have a word for each page of the range in @pfns. Only
+ * hmm_migrate_device_pfns() reads it: words with VALID name pages. It may be
+ * NULL for a fault and for a range of frame numbers, and @result may always.
+ * After the call each word has MIGRATE alone where the page has moved, ERROR and
+ * a reason where it has not, or is 0; no frame number survives the call. With a
+ * bad argument, that is -EINVAL or an early VM_FAULT_SIGBUS, the words are as
+ * they were.
+ */
+
+/**
+ * hmm_vma_migrate() - move the memory behind a range, as proposed in 2016
+ * @ops: the driver's part
+ * @vma: the area in which the range is
+ * @start: first address, a multiple of PAGE_SIZE
+ * @end: the address behind the last, a multiple of PAGE_SIZE
+ * @pfns: a word for each page
+ * @private: for the callbacks
  *
- * The device calls return -EINVAL also where @owner is NULL or the flags leave
- * no device memory to take. Every page that they name is ordinary memory, of
- * which nothing comes, or memory of a device that stays during the call. They
- * need no lock, and a signal does not end them: a driver
- * empties its memory with them when a killed process closes it. Pages that are
- * busy stay: repeat the call, with a pause, until the driver has handed out no
- * page. Free ones are left as NOT_MAPPED. Windows are shorter where pages are
- * mapped here and there. Where a process maps pages one after the other, its
- * mmap lock is held for reading during the callbacks, as it is in other calls;
- * it is only tried for, so that the caller may have any lock but one that it
- * takes in a callback.
+ * As hmm_migrate_range() without a result.
  *
- * @pfns has a word for each page of the range. Only hmm_migrate_device_pfns()
- * reads it: words with VALID name pages. It may be NULL for a fault and for a
- * range of frame numbers, and @result may always. After the call each word has
- * MIGRATE alone where the page has moved, ERROR and a reason where it has not,
- * or is 0; no frame number survives the call. With a bad argument, that is
- * -EINVAL or an early VM_FAULT_SIGBUS, the words are as they were.
+ * Context: Process context; may sleep. The mmap lock is held for reading, and
+ * the mm pinned.
+ * Return: as hmm_migrate_range().
  */
 int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
 		    struct vm_area_struct *vma, unsigned long start,
 		    unsigned long end, hmm_pfn_t *pfns, void *private);
+
+/**
+ * hmm_migrate_range() - move the memory behind a range
+ * @ops: the driver's part
+ * @vma: the area in which the range is
+ * @start: first address, a multiple of PAGE_SIZE
+ * @end: the address behind the last, a multiple of PAGE_SIZE
+ * @pfns: a word for each page
+ * @private: for the callbacks
+ * @result: (out) what became of the pages, or NULL
+ *
+ * Context: Process context; may sleep. The mmap lock is held for reading, and
+ * the mm pinned.
+ * Return: 0 when the range was worked through, moved or not; -EINVAL for a bad
+ * argument or area; -EINTR when a fatal signal came between two windows: what
+ * has moved stays moved.
+ */
 int hmm_migrate_range(const struct hmm_migrate_ops *ops,
 		      struct vm_area_struct *vma, unsigned long start,
 		      unsigned long end, hmm_pfn_t *pfns, void *private,
 		      struct hmm_migrate_result *result);
+
+/**
+ * hmm_migrate_fault() - bring back the page that the CPU waits for
+ * @ops: the driver's part
+ * @vmf: the fault, as the driver got it
+ * @start: first address, a multiple of PAGE_SIZE
+ * @end: the address behind the last; the fault is between the two
+ * @pfns: a word for each page, or NULL
+ * @private: for the callbacks
+ * @result: (out) what became of the pages, or NULL
+ *
+ * For dev_pagemap_ops.migrate_to_ram alone. One window around the fault is
+ * worked through.
+ *
+ * Context: Process context; may sleep. The mmap lock is the fault handler's.
+ * Return: 0, and the access is repeated; or what becomes of the access:
+ * VM_FAULT_OOM where the driver has left the word with FAULT with -ENOMEM,
+ * VM_FAULT_HWPOISON with -EHWPOISON, VM_FAULT_SIGBUS where it has left it in
+ * another way, or with a bad argument or destination. -E2BIG for a large folio
+ * is no such error.
+ */
 vm_fault_t hmm_migrate_fault(const struct hmm_migrate_ops *ops,
 			     struct vm_fault *vmf, unsigned long start,
 			     unsigned long end, hmm_pfn_t *pfns, void *private,
 			     struct hmm_migrate_result *result);
+
+/**
+ * hmm_migrate_device_range() - move device memory away, by frame numbers
+ * @ops: the driver's part, with an owner
+ * @first_pfn: the first page frame number
+ * @npages: how many follow, with it
+ * @pfns: a word for each page, or NULL
+ * @private: for the callbacks
+ * @result: (out) what became of the pages, or NULL
+ *
+ * Whoever maps them, wherever. Every page is ordinary memory, of which nothing
+ * comes, or memory of a device that stays during the call. Pages that are busy
+ * stay: repeat the call, with a pause, until the driver has handed out no page.
+ * Free ones are left as NOT_MAPPED.
+ *
+ * Windows are shorter where pages are mapped here and there. Where a process
+ * maps pages one after the other, its mmap lock is held for reading during the
+ * callbacks, as it is in other calls; it is only tried for, so that the caller
+ * may have any lock but one that it takes in a callback.
+ *
+ * Context: Process context; may sleep. No lock is needed. A signal does not end
+ * it: a driver empties its memory with it when a killed process closes it.
+ * Return: 0; -EINVAL for a bad argument, and where @ops has no owner or the flags
+ * leave no device memory to take.
+ */
 int hmm_migrate_device_range(const struct hmm_migrate_ops *ops,
 			     unsigned long first_pfn, unsigned long npages,
 			     hmm_pfn_t *pfns, void *private,
 			     struct hmm_migrate_result *result);
+
+/**
+ * hmm_migrate_device_pfns() - the same, by a list of frame numbers
+ * @ops: the driver's part, with an owner
+ * @pfns: a word for each page; those with VALID have its frame number
+ * @npages: how many words there are
+ * @private: for the callbacks
+ * @result: (out) what became of the pages, or NULL
+ *
+ * Context: as hmm_migrate_device_range().
+ * Return: as hmm_migrate_device_range().
+ */
 int hmm_migrate_device_pfns(const struct hmm_migrate_ops *ops,
 			    hmm_pfn_t *pfns, unsigned long npages,
 			    void *private, struct hmm_migrate_result *result);
