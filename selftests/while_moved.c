@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -263,6 +264,8 @@ int main(int argc, char **argv)
 	start(argv + optind);
 	if (command < 0)
 		return TROUBLE;
+	/* A command of many processes leaves little time to another one. */
+	setpriority(PRIO_PROCESS, 0, -20);
 	status = move_until_it_ends();
 	report(to);
 	return broken || !to_device ? TROUBLE : status;
