@@ -93,7 +93,7 @@ const SHORTEST: usize = 8;
 const LONGEST_BUCKET: usize = 29;
 const BUCKETS: usize = LONGEST_BUCKET - SHORTEST + 1;
 
-/// The largest order that is told apart.
+/// How many orders are told apart, from 0 on.
 const ORDERS: usize = 11;
 
 static COUNTS: [Count; COUNTERS.len()] = [const { Count::new(0) }; COUNTERS.len()];

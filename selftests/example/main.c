@@ -260,10 +260,13 @@ static void add_to_page(struct page *page, u8 value, u64 *on_device)
 
 	for (i = 0; i < PAGE_SIZE; i++)
 		bytes[i] += value;
-	if (own)
+	if (own) {
 		++*on_device;
-	else
+	} else {
 		kunmap_local(bytes);
+		/* The page table does not know that the device has written. */
+		set_page_dirty(page);
+	}
 }
 
 /* The device faults, the driver brings it the memory, and the device goes on. */
