@@ -17,6 +17,14 @@
 /* How long what a program has set going may take after its end. */
 #define PATIENCE_MS	5000
 
+/*
+ * What is under way when there is nothing yet to compare with, memory that
+ * grace periods or work of the kernel put off will free, has ended when the
+ * counters were the same so many times, half a second apart.
+ */
+#define STILL		5
+#define STILL_TRIES	60
+
 struct book {
 	size_t nr;
 	struct {
@@ -116,6 +124,20 @@ static void tell(const struct book *before, const struct book *now)
 	}
 }
 
+static void wait_until_still(struct book *now)
+{
+	static struct book before;
+	unsigned int tries, same = 0;
+
+	take(now, true);
+	for (tries = 0; same < STILL && tries < STILL_TRIES; tries++) {
+		before = *now;
+		sleep_ms(500);
+		take(now, true);
+		same = memcmp(&before, now, sizeof(before)) ? 0 : same + 1;
+	}
+}
+
 static void save(const struct book *book, const char *path)
 {
 	FILE *file = fopen(path, "w");
@@ -148,7 +170,7 @@ int main(int argc, char **argv)
 {
 	static struct book before, now;
 	bool check = argc == 3 && !strcmp(argv[1], "-c");
-	unsigned int differ = 0, tries = 0;
+	unsigned int differ = 0;
 
 	if (argc != 2 && !check) {
 		fprintf(stderr, "usage: ledger [-c] FILE\n");
@@ -159,12 +181,7 @@ int main(int argc, char **argv)
 		differ = compare(&before, &now);
 		tell(&before, &now);
 	} else {
-		take(&now, true);
-		do {
-			before = now;
-			sleep_ms(500);
-			take(&now, true);
-		} while (memcmp(&before, &now, sizeof(now)) && tries++ < 20);
+		wait_until_still(&now);
 	}
 	save(&now, argv[argc - 1]);
 	return differ ? 1 : 0;
