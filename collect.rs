@@ -22,7 +22,6 @@ use crate::mm::{
         HeldFolio, //
     },
     huge::{
-        self,
         HugeEntry,
         HugePage,
         LockedPmd, //
@@ -35,6 +34,7 @@ use crate::mm::{
         PteTable, //
     },
     slot::Slot,
+    span::HUGE_ORDER,
     stats::Stage,
     vma::Window,
     watch::Watch,
@@ -101,7 +101,7 @@ fn offer_holes(batch: &mut Contents<'_>, window: &Window<'_>) {
         return;
     }
     if call.policy.large() && window.is_whole() && window.range().may_be_huge() {
-        return batch.push_hole(0, huge::ORDER);
+        return batch.push_hole(0, HUGE_ORDER);
     }
     (0..window.pages()).for_each(|index| batch.push_hole(index, 0));
 }

@@ -1,33 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The module's exported functions, whose bodies are in entry.rs: an export
- * from C has the true prototype, which symbol versions need. Beside them the
- * few objects that must be C's.
+ * from C has the true prototype, which symbol versions need.
  */
 
 #include <linux/export.h>
-#include <linux/ratelimit.h>
-#include "bindings.h"
-
-#define CREATE_TRACE_POINTS
-#define CREATE_RUST_TRACE_POINTS
-#include <trace/events/hmm_migrate.h>
+#include <linux/hmm_migrate.h>
 
 EXPORT_SYMBOL_GPL(hmm_vma_migrate);
 EXPORT_SYMBOL_GPL(hmm_migrate_range);
 EXPORT_SYMBOL_GPL(hmm_migrate_fault);
 EXPORT_SYMBOL_GPL(hmm_migrate_device_range);
 EXPORT_SYMBOL_GPL(hmm_migrate_device_pfns);
-
-struct hmm_migrate_gate hmm_migrate_stats_gate = {
-	.key = STATIC_KEY_FALSE_INIT,
-};
-
-/* Whether one more message about a driver's mistake may be printed now. */
-bool hmm_migrate_may_warn(void)
-{
-	static DEFINE_RATELIMIT_STATE(state, DEFAULT_RATELIMIT_INTERVAL,
-				      DEFAULT_RATELIMIT_BURST);
-
-	return __ratelimit(&state);
-}

@@ -338,15 +338,9 @@ impl<'s> Contents<'s> {
         slot.is_some_and(|slot| which.has(slot))
     }
 
-    /// Settles what has been refused since this was called last.
-    ///
-    /// # Context
-    ///
-    /// May sleep.
-    pub(crate) fn settle_refused(&mut self) {
-        if core::mem::take(&mut self.refused) > 0 {
-            self.settle(Which::Refused);
-        }
+    /// How many slots have been refused since this was called last.
+    pub(super) fn take_refused(&mut self) -> usize {
+        core::mem::take(&mut self.refused)
     }
 
     /// Offers the slots to the driver, and takes its answers over.
@@ -579,7 +573,7 @@ impl<'s> Contents<'s> {
             let (first, pages) = (slot.index(), slot.pages());
             let result = slot.result(moved);
             if moved {
-                stats::count_moved(slot);
+                stats::count_moved(slot.src(), slot.dst(), slot.order());
             }
             if first == next {
                 next += if moved { pages.len() } else { 1 };
@@ -657,13 +651,5 @@ impl<'s> Deref for Batch<'s> {
 impl<'s> DerefMut for Batch<'s> {
     fn deref_mut(&mut self) -> &mut Contents<'s> {
         self.0
-    }
-}
-
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        if self.len() > 0 {
-            self.settle(Which::All);
-        }
     }
 }

@@ -5,7 +5,6 @@
 use super::{
     batch::Contents,
     huge::{
-        self,
         HugeEntry,
         LockedPmd,
         SpareTable, //
@@ -22,6 +21,7 @@ use super::{
     },
     rmap,
     slot::State,
+    span::HUGE_ORDER,
     vma::Window,
     word::Reason, //
 };
@@ -33,7 +33,7 @@ pub(crate) fn fill(batch: &mut Contents<'_>, window: &Window<'_>) {
         return;
     };
     let _bracket = Bracket::open(window, batch.call().policy.owner());
-    let filled = if batch.order(number) == huge::ORDER {
+    let filled = if batch.order(number) == HUGE_ORDER {
         fill_entry(batch, window, number)
     } else {
         fill_table(batch, window, number)

@@ -25,6 +25,7 @@ use super::{
         held,
         Slot, //
     },
+    span::HUGE_ORDER,
     stats,
     vma::Window,
     word::{
@@ -41,9 +42,6 @@ use kernel::{
     bindings,
     prelude::*, //
 };
-
-/// The binary logarithm of the pages that one such entry maps.
-pub(crate) const ORDER: u32 = super::scratch::WINDOW.ilog2();
 
 /// The entry of a window, locked.
 ///
@@ -104,7 +102,7 @@ impl<'b, 's> LockedPmd<'b, 's> {
 
     /// Adds the window as one hole.
     pub(crate) fn push_hole(&mut self) {
-        self.batch.push_hole(0, ORDER);
+        self.batch.push_hole(0, HUGE_ORDER);
     }
 
     /// What the entry is.
@@ -174,7 +172,7 @@ impl<'b, 's> LockedPmd<'b, 's> {
         let (vma, addr) = (self.window.range().vma(), self.window.start());
         let old = self.value();
         let slot = self.batch.slot_mut(number);
-        let Some(slot) = slot.filter(|slot| slot.order() == ORDER) else {
+        let Some(slot) = slot.filter(|slot| slot.order() == HUGE_ORDER) else {
             return;
         };
         if !slot.take_own_entry() {
@@ -230,7 +228,7 @@ impl<'b, 's> LockedPmd<'b, 's> {
         let (vma, addr) = (range.vma(), self.window.start());
         let value = self.value();
         let slot = self.batch.slot_mut(number).filter(|slot| slot.is_charged());
-        let Some(slot) = slot.filter(|slot| slot.order() == ORDER) else {
+        let Some(slot) = slot.filter(|slot| slot.order() == HUGE_ORDER) else {
             return false;
         };
         let Some(target) = slot.dst() else {
@@ -318,7 +316,7 @@ impl<'t, 'b, 's> HugePage<'t, 'b, 's> {
 
     /// Whether the window has all of the folio.
     pub(crate) fn is_whole(&self) -> bool {
-        self.lock.window.is_whole() && self.folio().order() == ORDER
+        self.lock.window.is_whole() && self.folio().order() == HUGE_ORDER
     }
 
     /// Takes the lock of a folio that is whole.

@@ -5,6 +5,7 @@
 use super::{
     folio::Folio,
     raw,
+    span,
     stats, //
 };
 use kernel::{
@@ -176,5 +177,15 @@ impl Lists {
 impl Drop for Lists {
     fn drop(&mut self) {
         self.unlock();
+    }
+}
+
+/// Lets the core split a large anonymous folio of ordinary memory, one day, that is not much used.
+///
+/// What a page fault brings is queued in the same way.
+pub(super) fn offer_for_split(folio: Folio<'_>) {
+    if folio.order() == span::HUGE_ORDER && folio.is_anon() && !folio.is_zone_device() {
+        // SAFETY: The folio is locked by us, charged, and of an order that has the list's links.
+        unsafe { raw::deferred_split_folio(folio.as_ptr()) };
     }
 }

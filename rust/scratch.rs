@@ -7,6 +7,7 @@
 
 use super::{
     slot::Slot,
+    span::WINDOW,
     word::{
         self,
         Outcome,
@@ -18,13 +19,7 @@ use core::{
     cell::Cell,
     mem::MaybeUninit, //
 };
-use kernel::{
-    bindings,
-    prelude::*, //
-};
-
-/// Pages of the longest window: one page table.
-pub(crate) const WINDOW: usize = 1 << (bindings::PMD_SHIFT as usize - super::PAGE_SHIFT);
+use kernel::prelude::*;
 
 /// Pages of a window on the stack.
 const SHORT: usize = 16;

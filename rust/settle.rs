@@ -4,6 +4,7 @@
 
 use super::{
     batch::{
+        Batch,
         Contents,
         Which, //
     },
@@ -20,6 +21,14 @@ use super::{
     watch::Watch, //
 };
 use core::mem::MaybeUninit;
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if self.len() > 0 {
+            self.settle(Which::All);
+        }
+    }
+}
 
 impl Contents<'_> {
     /// Maps every page of `which` where it now is, and gives back all that is held.
@@ -47,6 +56,17 @@ impl Contents<'_> {
         drop(puts);
         if which == Which::All {
             self.forget_slots();
+        }
+    }
+
+    /// Settles what has been refused since this was called last.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub(crate) fn settle_refused(&mut self) {
+        if self.take_refused() > 0 {
+            self.settle(Which::Refused);
         }
     }
 

@@ -11,7 +11,6 @@ use super::{
         Contents,
         Which, //
     },
-    huge,
     notifier::Bracket,
     page_table::{
         look_up,
@@ -25,6 +24,7 @@ use super::{
         Slot,
         State, //
     },
+    span::HUGE_ORDER,
     vma::{
         VmaRange,
         Window, //
@@ -62,7 +62,7 @@ impl Task {
     ///
     /// What one entry of a higher level may map is left to the core.
     fn anon_vma(self, slot: &Slot) -> Option<NonNull<anon_vma>> {
-        if slot.order() >= huge::ORDER {
+        if slot.order() >= HUGE_ORDER {
             return None;
         }
         match self {

@@ -8,8 +8,10 @@ use super::{
         LockedFolio,
         Puts, //
     },
-    large,
-    lru::Lists,
+    lru::{
+        self,
+        Lists, //
+    },
     migration_entry::{
         self,
         Frozen, //
@@ -410,7 +412,7 @@ impl Slot {
             return;
         };
         if !dst.is_zone_device() {
-            large::offer_for_split(dst);
+            lru::offer_for_split(dst);
             self.held |= held::OFF_LRU;
         }
     }
@@ -471,7 +473,7 @@ impl Slot {
     pub(super) fn set_filled(&mut self) {
         self.state = State::Filled;
         if let Some(dst) = self.dst() {
-            large::offer_for_split(dst);
+            lru::offer_for_split(dst);
         }
     }
 

@@ -15,6 +15,12 @@ use kernel::{
 /// Bytes that one page table maps.
 const TABLE_SIZE: usize = 1 << bindings::PMD_SHIFT;
 
+/// Pages of the longest window: one page table.
+pub(crate) const WINDOW: usize = TABLE_SIZE >> PAGE_SHIFT;
+
+/// The order of a folio that one entry of the table above maps.
+pub(crate) const HUGE_ORDER: u32 = WINDOW.ilog2();
+
 /// Addresses that follow each other.
 ///
 /// # Invariants

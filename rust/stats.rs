@@ -7,7 +7,6 @@
 use super::{
     folio::Folio,
     raw,
-    slot::Slot,
     word::Reason, //
 };
 use kernel::{
@@ -109,7 +108,7 @@ static LEFT: [Count; Reason::COUNT] = [const { Count::new(0) }; Reason::COUNT];
 /// Whether anybody has asked for the counters.
 #[inline(always)]
 pub(crate) fn is_on() -> bool {
-    // SAFETY: The key is a static one, defined in `ffi/export.c`.
+    // SAFETY: The key is a static one, defined in `ffi/objects.c`.
     unsafe {
         kernel::jump_label::static_branch_unlikely!(
             raw::hmm_migrate_stats_gate,
@@ -151,20 +150,20 @@ pub(crate) fn count(counter: Counter, number: usize) {
 
 /// Counts pages that have moved.
 #[inline(always)]
-pub(crate) fn count_moved(slot: &Slot) {
+pub(crate) fn count_moved(src: Option<Folio<'_>>, dst: Option<Folio<'_>>, order: u32) {
     if is_on() {
-        add_moved(slot);
+        add_moved(src, dst, order);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn add_moved(slot: &Slot) {
-    let row = MOVED.get(kind(slot.src()));
-    let place = row.and_then(|row| row.get(kind(slot.dst())));
-    let order = MOVED_BY_ORDER.get(slot.order() as usize);
-    for count in place.into_iter().chain(order) {
-        count.add(slot.count() as i64, Relaxed);
+fn add_moved(src: Option<Folio<'_>>, dst: Option<Folio<'_>>, order: u32) {
+    let row = MOVED.get(kind(src));
+    let place = row.and_then(|row| row.get(kind(dst)));
+    let of_order = MOVED_BY_ORDER.get(order as usize);
+    for count in place.into_iter().chain(of_order) {
+        count.add(1 << order, Relaxed);
     }
 }
 

@@ -260,7 +260,7 @@ mod bookkeeping {
         assert_eq!(Scratch::new(&mut one, 16, Words::Own).window_pages(), 16);
         assert_eq!(
             Scratch::new(&mut two, 5000, Words::Own).window_pages(),
-            crate::mm::scratch::WINDOW
+            crate::mm::span::WINDOW
         );
     }
 

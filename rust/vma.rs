@@ -237,7 +237,7 @@ impl<'a> Window<'a> {
 
     /// How many pages of its page table come before it.
     pub(crate) fn offset(&self) -> usize {
-        self.span.start() / PAGE_SIZE % super::scratch::WINDOW
+        self.span.start() / PAGE_SIZE % super::span::WINDOW
     }
 
     /// The number, within the window, of the page at `addr`, if it is inside.
