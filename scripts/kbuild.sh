@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# How a kernel of ours is configured and built. Sourced after lib.sh, never run.
+
+fragments() {
+	cat "$TOP/.config.fragment"
+	[ "$PROFILE" = release ] || cat "$TOP/scripts/$PROFILE.config"
+}
+
+kbuild() {
+	local src=$1 out=$2
+	shift 2
+	in_root make -C "$src" O="$out" LLVM="${LLVM:-1}" KBUILD_BUILD_USER=hmm_migrate KBUILD_BUILD_HOST=build \
+		KBUILD_BUILD_TIMESTAMP=2026-01-01 "$@"
+}
+
+configure() {
+	local src=$1 out=$2
+	mkdir -p "$out"
+	[ ! -e "$out/.config" ] || [ ! "$out/.config" -ot "$out/fragment" ] || rm "$out/.config"
+	if ! fragments | cmp -s - "$out/fragment" || [ ! -e "$out/.config" ] ||
+		[ "$src/mm/Kconfig" -nt "$out/.config" ] || [ "$src/lib/Kconfig.debug" -nt "$out/.config" ]; then
+		say "configuring the $PROFILE kernel"
+		fragments > "$out/fragment"
+		kbuild "$src" "$out" ARCH=x86_64 tinyconfig > "$out/config.log" 2>&1 || die "tinyconfig failed: $out/config.log"
+		in_root "$src/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" "$out/fragment" >> "$out/config.log" 2>&1
+		kbuild "$src" "$out" olddefconfig >> "$out/config.log" 2>&1 || die "olddefconfig failed: $out/config.log"
+	fi
+}
+
+# Have all options taken?
+check_options() {
+	local out=$1 option missing=''
+	while IFS= read -r option; do
+		case $option in
+		*=n) ! grep -q "^${option%n}" "$out/.config" || missing="$missing ${option}" ;;
+		*) grep -qxF "$option" "$out/.config" || missing="$missing ${option}" ;;
+		esac
+	done < <(grep '^CONFIG' "$out/fragment" | tac | awk -F= '!seen[$1]++')
+	[ -z "$missing" ] || die "these options did not take:$missing"
+}
