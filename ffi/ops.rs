@@ -124,11 +124,12 @@ pub(crate) unsafe fn caller_words<'a>(
 
 /// A function that a driver calls.
 #[derive(Clone, Copy)]
+#[repr(u8)]
 pub(crate) enum Function {
-    Range,
-    Fault,
-    DeviceRange,
-    DevicePfns,
+    Range = raw::hmm_migrate_function_HMM_MIGRATE_FUNCTION_RANGE as u8,
+    Fault = raw::hmm_migrate_function_HMM_MIGRATE_FUNCTION_FAULT as u8,
+    DeviceRange = raw::hmm_migrate_function_HMM_MIGRATE_FUNCTION_DEVICE_RANGE as u8,
+    DevicePfns = raw::hmm_migrate_function_HMM_MIGRATE_FUNCTION_DEVICE_PFNS as u8,
 }
 
 impl Function {

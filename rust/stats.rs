@@ -59,15 +59,16 @@ const WAITS: [&str; 2] = ["window", "page_table_lock"];
 
 /// The stages whose time is taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Stage {
-    Split,
-    Collect,
-    Isolate,
-    Unmap,
-    Copy,
-    Migrate,
-    Finalize,
-    Settle,
+    Split = raw::hmm_migrate_stage_HMM_MIGRATE_STAGE_SPLIT as u8,
+    Collect = raw::hmm_migrate_stage_HMM_MIGRATE_STAGE_COLLECT as u8,
+    Isolate = raw::hmm_migrate_stage_HMM_MIGRATE_STAGE_ISOLATE as u8,
+    Unmap = raw::hmm_migrate_stage_HMM_MIGRATE_STAGE_UNMAP as u8,
+    Copy = raw::hmm_migrate_stage_HMM_MIGRATE_STAGE_COPY as u8,
+    Migrate = raw::hmm_migrate_stage_HMM_MIGRATE_STAGE_MIGRATE as u8,
+    Finalize = raw::hmm_migrate_stage_HMM_MIGRATE_STAGE_FINALIZE as u8,
+    Settle = raw::hmm_migrate_stage_HMM_MIGRATE_STAGE_SETTLE as u8,
 }
 
 const STAGES: [&str; 8] = [

@@ -5,43 +5,98 @@
 #if !defined(_TRACE_HMM_MIGRATE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _TRACE_HMM_MIGRATE_H
 
+#include <linux/hmm_migrate.h>
 #include <linux/tracepoint.h>
 
-/* The functions, the stages and enum hmm_migrate_reason, as Rust has them. */
-#define show_hmm_migrate_function(function)	\
-	__print_symbolic(function,		\
-		{ 0, "range" },			\
-		{ 1, "fault" },			\
-		{ 2, "device_range" },		\
-		{ 3, "device_pfns" })
+#ifndef _HMM_MIGRATE_TRACE_ENUMS
+#define _HMM_MIGRATE_TRACE_ENUMS
 
-#define show_hmm_migrate_stage(stage)		\
-	__print_symbolic(stage,			\
-		{ 0, "split" },			\
-		{ 1, "collect" },		\
-		{ 2, "isolate" },		\
-		{ 3, "unmap" },			\
-		{ 4, "copy" },			\
-		{ 5, "migrate" },		\
-		{ 6, "finalize" },		\
-		{ 7, "settle" })
+/* Which function a driver has called. */
+enum hmm_migrate_function {
+	HMM_MIGRATE_FUNCTION_RANGE,
+	HMM_MIGRATE_FUNCTION_FAULT,
+	HMM_MIGRATE_FUNCTION_DEVICE_RANGE,
+	HMM_MIGRATE_FUNCTION_DEVICE_PFNS
+};
 
-#define show_hmm_migrate_reason(reason)		\
-	__print_symbolic(reason,		\
-		{ 0, "nothing" },		\
-		{ 1, "kind" },			\
-		{ 2, "foreign" },		\
-		{ 3, "swapped" },		\
-		{ 4, "poisoned" },		\
-		{ 5, "locked" },		\
-		{ 6, "not_lru" },		\
-		{ 7, "pinned" },		\
-		{ 8, "partial" },		\
-		{ 9, "not_mapped" },		\
-		{ 10, "raced" },		\
-		{ 11, "no_memory" },		\
-		{ 12, "declined" },		\
-		{ 13, "bad_destination" })
+/* The stages of a window. */
+enum hmm_migrate_stage {
+	HMM_MIGRATE_STAGE_SPLIT,
+	HMM_MIGRATE_STAGE_COLLECT,
+	HMM_MIGRATE_STAGE_ISOLATE,
+	HMM_MIGRATE_STAGE_UNMAP,
+	HMM_MIGRATE_STAGE_COPY,
+	HMM_MIGRATE_STAGE_MIGRATE,
+	HMM_MIGRATE_STAGE_FINALIZE,
+	HMM_MIGRATE_STAGE_SETTLE
+};
+
+#endif /* _HMM_MIGRATE_TRACE_ENUMS */
+
+/* The names of the numbers, for readers of the events. */
+TRACE_DEFINE_ENUM(HMM_MIGRATE_FUNCTION_RANGE);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_FUNCTION_FAULT);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_FUNCTION_DEVICE_RANGE);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_FUNCTION_DEVICE_PFNS);
+
+#define show_hmm_migrate_function(function)				\
+	__print_symbolic(function,					\
+		{ HMM_MIGRATE_FUNCTION_RANGE, "range" },		\
+		{ HMM_MIGRATE_FUNCTION_FAULT, "fault" },		\
+		{ HMM_MIGRATE_FUNCTION_DEVICE_RANGE, "device_range" },	\
+		{ HMM_MIGRATE_FUNCTION_DEVICE_PFNS, "device_pfns" })
+
+TRACE_DEFINE_ENUM(HMM_MIGRATE_STAGE_SPLIT);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_STAGE_COLLECT);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_STAGE_ISOLATE);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_STAGE_UNMAP);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_STAGE_COPY);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_STAGE_MIGRATE);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_STAGE_FINALIZE);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_STAGE_SETTLE);
+
+#define show_hmm_migrate_stage(stage)					\
+	__print_symbolic(stage,						\
+		{ HMM_MIGRATE_STAGE_SPLIT, "split" },			\
+		{ HMM_MIGRATE_STAGE_COLLECT, "collect" },		\
+		{ HMM_MIGRATE_STAGE_ISOLATE, "isolate" },		\
+		{ HMM_MIGRATE_STAGE_UNMAP, "unmap" },			\
+		{ HMM_MIGRATE_STAGE_COPY, "copy" },			\
+		{ HMM_MIGRATE_STAGE_MIGRATE, "migrate" },		\
+		{ HMM_MIGRATE_STAGE_FINALIZE, "finalize" },		\
+		{ HMM_MIGRATE_STAGE_SETTLE, "settle" })
+
+TRACE_DEFINE_ENUM(HMM_MIGRATE_NOTHING);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_KIND);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_FOREIGN);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_SWAPPED);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_POISONED);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_LOCKED);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_NOT_LRU);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_PINNED);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_PARTIAL);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_NOT_MAPPED);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_RACED);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_NO_MEMORY);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_DECLINED);
+TRACE_DEFINE_ENUM(HMM_MIGRATE_BAD_DESTINATION);
+
+#define show_hmm_migrate_reason(reason)					\
+	__print_symbolic(reason,					\
+		{ HMM_MIGRATE_NOTHING, "nothing" },			\
+		{ HMM_MIGRATE_KIND, "kind" },				\
+		{ HMM_MIGRATE_FOREIGN, "foreign" },			\
+		{ HMM_MIGRATE_SWAPPED, "swapped" },			\
+		{ HMM_MIGRATE_POISONED, "poisoned" },			\
+		{ HMM_MIGRATE_LOCKED, "locked" },			\
+		{ HMM_MIGRATE_NOT_LRU, "not_lru" },			\
+		{ HMM_MIGRATE_PINNED, "pinned" },			\
+		{ HMM_MIGRATE_PARTIAL, "partial" },			\
+		{ HMM_MIGRATE_NOT_MAPPED, "not_mapped" },		\
+		{ HMM_MIGRATE_RACED, "raced" },				\
+		{ HMM_MIGRATE_NO_MEMORY, "no_memory" },			\
+		{ HMM_MIGRATE_DECLINED, "declined" },			\
+		{ HMM_MIGRATE_BAD_DESTINATION, "bad_destination" })
 
 /* A call, as its driver made it. By frame numbers, @start is the first. */
 TRACE_EVENT(hmm_migrate_start,
