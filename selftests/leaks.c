@@ -279,14 +279,20 @@ TEST(mirror_goes)
 	EXPECT_EQ(0, access("/dev/hmm_dmirror2", F_OK));
 }
 
-/* Opens the device, has memory there, uses it, and closes, over and over. */
+/*
+ * Opens the device, has memory there, uses it, and closes, over and over. After
+ * some times it stays away as long as that took: on a slow machine there would
+ * be no moment at which none of two has it open.
+ */
 static void come_and_go(void)
 {
 	char *memory = pages_map(PAGES);
 	unsigned int seed = 0;
+	__u64 begin;
 	int mirror;
 
 	while (1) {
+		begin = now_ns();
 		mirror = access("/dev/hmm_dmirror0", F_OK) ?
 				 -1 : mirror_open(MIRROR_PRIVATE);
 		if (mirror < 0) {
@@ -300,6 +306,8 @@ static void come_and_go(void)
 		close(mirror);
 		if (wrong(memory, PAGES, seed) != -1)
 			_exit(2);
+		if (seed % 4 == 0)
+			sleep_ms((now_ns() - begin) / 1000000);
 	}
 }
 
