@@ -30,7 +30,7 @@ struct book {
 	struct {
 		char name[72];
 		long value;
-	} entries[128];
+	} entries[192];
 };
 
 static struct book *open_book;
@@ -63,6 +63,7 @@ static void take(struct book *book, bool thoroughly)
 	read_zones(add_up);
 	enter_counters();
 	enter_balances(&owned);
+	enter_page_owners();
 }
 
 /* What is not there is zero: a file of the kernel may come and go. */

@@ -40,6 +40,9 @@ void count_owned(struct owned *owned);
 /* counters.c: numbers of things that only live while a program runs */
 void enter_counters(void);
 
+/* page_owner.c: pages that are allocated, by who has asked for them */
+void enter_page_owners(void);
+
 /* balances.c: what the kernel counts, less what is known to have an owner */
 void enter_balances(const struct owned *owned);
 
