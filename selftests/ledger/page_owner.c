@@ -16,10 +16,14 @@ static const char * const modules[] = {
 	" [test_hmm]",
 };
 
-/* What allocators, and what watches them, keep for the next who asks. */
+/*
+ * What allocators, and what watches them, keep for the next who asks; and what
+ * describes the memory of a device, as long as there is the device.
+ */
 static const char * const keepers[] = {
 	" new_slab+", " allocate_slab+", " stack_depot_save_flags+",
-	" kasan_populate_vmalloc", " pcpu_",
+	" __kasan_populate_vmalloc+", " __pte_alloc_kernel+", " pcpu_",
+	" memremap_pages+",
 };
 
 struct asker {
