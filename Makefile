@@ -2,7 +2,7 @@
 #
 # What a person types. kbuild reads Kbuild instead.
 
-.PHONY: help run test stress programs bench bench-insn bench-compare profile shell module quick hmm-tests mutants kernel lint series series-check doc clean distclean
+.PHONY: help run test stress programs bench bench-insn bench-compare profile shell module quick hmm-tests mutants kernel lint configs series series-check doc clean distclean
 
 help:
 	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
@@ -27,6 +27,7 @@ help:
 	@echo '  make lint                rustfmt, clippy, checkpatch'
 	@echo '  make series              the patches that maintainers get, with a cover letter, in build/series'
 	@echo '  make series-check        each of them in its turn: git am, checkpatch, a whole build (an hour)'
+	@echo '  make configs             compile with other options of the kernel: no swap, no NUMA, symbol versions, ... (C="NAME..." some)'
 	@echo '  make doc                 the manual and the Rust code as pages, in build/doc; a warning is an error'
 	@echo '  make clean               remove the builds of this PROFILE'
 	@echo '  make distclean           remove all that is kept in the cache folder'
@@ -87,6 +88,9 @@ kernel:
 
 lint:
 	@scripts/lint
+
+configs:
+	@scripts/configs $(C)
 
 series:
 	@scripts/series make

@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # How a kernel of ours is configured and built. Sourced after lib.sh, never run.
 
+# The profile's options, and those of OPTIONS, a line each.
 fragments() {
 	cat "$TOP/.config.fragment"
 	[ "$PROFILE" = release ] || cat "$TOP/scripts/$PROFILE.config"
+	[ -z "${OPTIONS:-}" ] || printf '%s\n' "$OPTIONS"
 }
 
 kbuild() {
@@ -27,14 +29,20 @@ configure() {
 	fi
 }
 
+# Has an option taken?
+has_taken() {
+	local out=$1 option=$2
+	case $option in
+	*=n) ! grep -q "^${option%n}" "$out/.config" ;;
+	*) grep -qxF "$option" "$out/.config" ;;
+	esac
+}
+
 # Have all options taken?
 check_options() {
 	local out=$1 option missing=''
 	while IFS= read -r option; do
-		case $option in
-		*=n) ! grep -q "^${option%n}" "$out/.config" || missing="$missing ${option}" ;;
-		*) grep -qxF "$option" "$out/.config" || missing="$missing ${option}" ;;
-		esac
+		has_taken "$out" "$option" || missing="$missing $option"
 	done < <(grep '^CONFIG' "$out/fragment" | tac | awk -F= '!seen[$1]++')
 	[ -z "$missing" ] || die "these options did not take:$missing"
 }
