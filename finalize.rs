@@ -2,8 +2,8 @@
 
 //! The last stages: the driver's callbacks, the pages' identity, and the way back.
 //!
-//! Commit and rollback are one routine, [`settle`](crate::mm::batch::Contents::settle), which a batch
-//! that is dropped half-way goes through too.
+//! Commit and rollback are one routine, [`settle`](crate::mm::batch::Contents::settle), which a
+//! batch that is dropped half-way goes through too.
 
 #![forbid(unsafe_code)]
 

@@ -62,8 +62,8 @@ pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
     batch.has_offers().then_some(Unmapped(batch))
 }
 
-/// Puts migration entries wherever else the sources are mapped: by the page table, or, with one flush
-/// of the TLB for all, page by page.
+/// Puts migration entries wherever else the sources are mapped: by the page table, or, with one
+/// flush of the TLB for all, page by page.
 fn unmap_others(batch: &mut Contents<'_>) {
     let mut is_unmapped_by_pages = false;
     batch.unmap_shared();

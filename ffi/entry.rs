@@ -68,7 +68,8 @@ pub(crate) unsafe extern "C" fn hmm_vma_migrate(
 /// # Safety
 ///
 /// Each pointer is NULL or valid; `pfns` has one word for each page. The mmap lock of the area is
-/// held for reading and its mm is pinned. `ops` keeps the contract of [`MigrateOps`](crate::mm::call::MigrateOps).
+/// held for reading and its mm is pinned. `ops` keeps the contract of
+/// [`MigrateOps`](crate::mm::call::MigrateOps).
 #[no_mangle]
 pub(crate) unsafe extern "C" fn hmm_migrate_range(
     ops: *const raw::hmm_migrate_ops,
@@ -202,7 +203,8 @@ fn fault_of_errno(errno: i32) -> bindings::vm_fault_t {
 /// # Safety
 ///
 /// Each pointer is NULL or valid; `pfns`, unless NULL, has one word for each page. `ops` keeps the
-/// contract of [`MigrateOps`](crate::mm::call::MigrateOps). The device stays for the time of the call.
+/// contract of [`MigrateOps`](crate::mm::call::MigrateOps). The device stays for the time of the
+/// call.
 #[no_mangle]
 pub(crate) unsafe extern "C" fn hmm_migrate_device_range(
     ops: *const raw::hmm_migrate_ops,

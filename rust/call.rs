@@ -221,8 +221,8 @@ impl Call {
         self.again.get()
     }
 
-    /// Asks for a drain of all per-CPU batches, unless this call has had one, or the driver has seen
-    /// the window.
+    /// Asks for a drain of all per-CPU batches, unless this call has had one, or the driver has
+    /// seen the window.
     pub(crate) fn ask_for_drain(&self) {
         if self.may_drain.get() && !self.again.get() {
             self.retry.set(Some(Retry::Drain));
@@ -330,8 +330,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Where it begins, as the driver is told: an address, or, for device memory, the bytes from the
-    /// first page of the call.
+    /// Where it begins, as the driver is told: an address, or, for device memory, the bytes from
+    /// the first page of the call.
     pub(crate) fn start(&self) -> usize {
         match self {
             Place::Vma(window) => window.start(),

@@ -69,15 +69,15 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    /// A mapping of the device page that a word names, if the call takes it: the one after the first
-    /// `skipped`.
+    /// A mapping of the device page that a word names, if the call takes it: the one after the
+    /// first `skipped`.
     pub(crate) fn of_word(call: &Call, word: PfnWord, skipped: usize) -> Option<Self> {
         let held = HeldFolio::of_device_pfn(word.has(VALID).then_some(word.pfn())?)?;
         call.policy.takes(held.folio()).ok()?;
         let locked = held.try_lock()?;
         let number = word.pfn().checked_sub(locked.folio().pfn())?;
-        // Without the mmap lock nothing else keeps it while the reverse mapping is walked: the folio
-        // may be mapped nowhere by now, and still have references.
+        // Without the mmap lock nothing else keeps it while the reverse mapping is walked: the
+        // folio may be mapped nowhere by now, and still have references.
         let _anon_vma = AnonVma::of(&locked)?;
         let (mm, addr) = rmap::find(&locked, skipped)?;
         Some(Self {

@@ -37,8 +37,8 @@ pub(crate) fn is_same(one: pte_t, other: pte_t) -> bool {
 
 /// The migration entry that says the same for the next page frame.
 pub(crate) fn next(pte: pte_t) -> pte_t {
-    // SAFETY: A function of the value, which the callers know to be a migration entry: its offset is
-    // a frame number.
+    // SAFETY: A function of the value, which the callers know to be a migration entry: its offset
+    // is a frame number.
     unsafe { raw::pte_next_swp_offset(pte) }
 }
 

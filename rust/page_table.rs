@@ -2,9 +2,10 @@
 
 //! One page table, locked.
 //!
-//! A [`LockedEntries`] owns the page-table lock, lazy MMU mode and the flush that is owed for entries
-//! that were present. A [`PteTable`] is that for the window of a batch, which it borrows: while it
-//! exists the batch can be neither moved nor dropped. Nobody may sleep as long as one of them exists.
+//! A [`LockedEntries`] owns the page-table lock, lazy MMU mode and the flush that is owed for
+//! entries that were present. A [`PteTable`] is that for the window of a batch, which it borrows:
+//! while it exists the batch can be neither moved nor dropped. Nobody may sleep as long as one of
+//! them exists.
 
 use super::{
     batch::Contents,
@@ -62,8 +63,8 @@ pub(crate) enum Level<'a> {
 
 /// Walks down to the page table of a window.
 ///
-/// The lock of the range keeps all levels but the last. What is found may change at once: take a lock and
-/// look again.
+/// The lock of the range keeps all levels but the last. What is found may change at once: take a
+/// lock and look again.
 pub(crate) fn look_up<'a>(window: &'a Window<'a>) -> Level<'a> {
     let mm = window.range().mm();
     let addr = window.start();
@@ -169,8 +170,8 @@ pub(crate) fn make_table(window: &Window<'_>) -> Result {
 
 /// The entries of a window, whose page table is locked.
 ///
-/// Pages have the numbers that they have in the batch. Where the window is the batch's own, the first
-/// is 0; elsewhere it may be another part of what the batch has.
+/// Pages have the numbers that they have in the batch. Where the window is the batch's own, the
+/// first is 0; elsewhere it may be another part of what the batch has.
 ///
 /// # Invariants
 ///

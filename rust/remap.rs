@@ -98,8 +98,8 @@ impl Entries<'_> {
         slot.hand_over();
     }
 
-    /// Maps those pages of a slot whose migration entries are here, and still there, each as its own
-    /// says. The slot keeps what it holds.
+    /// Maps those pages of a slot whose migration entries are here, and still there, each as its
+    /// own says. The slot keeps what it holds.
     pub(super) fn remap_kept(&mut self, slot: &Slot) {
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
             return;
@@ -117,8 +117,8 @@ impl Entries<'_> {
         Frozen::of_frame(self.get(index)?, src_pfn)
     }
 
-    /// Whether the entries from `first`, a migration entry, on are for one frame after the other, and
-    /// say the same.
+    /// Whether the entries from `first`, a migration entry, on are for one frame after the other,
+    /// and say the same.
     fn is_run(&self, first: usize, count: usize) -> bool {
         let Some(mut expected) = self.get(first) else {
             return false;
@@ -130,8 +130,8 @@ impl Entries<'_> {
         })
     }
 
-    /// Maps `count` pages of `target`, from page `number` on, in the place of migration entries that
-    /// say the same. The mappings' references have been taken.
+    /// Maps `count` pages of `target`, from page `number` on, in the place of migration entries
+    /// that say the same. The mappings' references have been taken.
     fn map(
         &mut self,
         index: usize,

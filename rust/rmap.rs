@@ -72,8 +72,8 @@ pub(super) fn find(locked: &LockedFolio, skipped: usize) -> Option<(ARef<MmWithU
         found: None,
     };
     let folio = locked.folio().as_ptr();
-    // SAFETY: The folio is locked and referenced, as the walk wants it; `found_one` is given what it
-    // takes.
+    // SAFETY: The folio is locked and referenced, as the walk wants it; `found_one` is given what
+    // it takes.
     unsafe { raw::rmap_walk(folio, Some(found_one), (&raw mut search).cast()) };
     search.found
 }
@@ -150,11 +150,11 @@ impl Areas<'_> {
         }
     }
 
-    /// Does something in each area that may have some of `count` pages, from the page offset `first`
-    /// on: with what it has of them, and how many come before that. False ends the walk.
+    /// Does something in each area that may have some of `count` pages, from the page offset
+    /// `first` on: with what it has of them, and how many come before that. False ends the walk.
     ///
-    /// The order is that of `rmap_walk()`, on which fork() and mremap() rely: entries that they copy
-    /// or move meanwhile are found in the end.
+    /// The order is that of `rmap_walk()`, on which fork() and mremap() rely: entries that they
+    /// copy or move meanwhile are found in the end.
     pub(super) fn each(
         &self,
         first: usize,
@@ -189,8 +189,9 @@ impl Drop for Areas<'_> {
 /// Mappings that are made, or taken away, under one page-table lock, and their statistics.
 ///
 /// What `folio_remove_rmap_ptes()` and `folio_add_anon_rmap_ptes()` do for one folio is, where the
-/// folio is small, anonymous and not mlocked, one counter of its own and three that it shares with its
-/// neighbours: of the node, of the memcg, and of both together. These are changed for many at once.
+/// folio is small, anonymous and not mlocked, one counter of its own and three that it shares with
+/// its neighbours: of the node, of the memcg, and of both together. These are changed for many at
+/// once.
 ///
 /// # Invariants
 ///

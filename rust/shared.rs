@@ -3,8 +3,8 @@
 //! Pages that other page tables map, too: a table at a time.
 //!
 //! After a fork, parent and children map the same pages at the same distances. So an area in which
-//! the reverse mapping finds one of them is where its neighbours are as well: one walk of the reverse
-//! mapping, one lock of each page table and one flush do for many pages.
+//! the reverse mapping finds one of them is where its neighbours are as well: one walk of the
+//! reverse mapping, one lock of each page table and one flush do for many pages.
 
 use super::{
     batch::{
@@ -43,7 +43,8 @@ use kernel::bindings::anon_vma;
 /// flush.
 const MOST: usize = 256;
 
-/// Slots in a row whose mappings one anon_vma finds, as far as there is anything to be done for them.
+/// Slots in a row whose mappings one anon_vma finds, as far as there is anything to be done for
+/// them.
 struct Group {
     anon_vma: NonNull<anon_vma>,
     numbers: Range<usize>,

@@ -226,8 +226,8 @@ impl Drop for Timer {
 
 /// Writes all counters, a line each; times are in nanoseconds.
 ///
-/// A line of a latency has the time from which on, up to twice as much, so many windows took in that
-/// stage.
+/// A line of a latency has the time from which on, up to twice as much, so many windows took in
+/// that stage.
 pub(crate) fn show(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (name, count) in COUNTERS.iter().zip(&COUNTS) {
         writeln!(f, "{} {}", name, count.load(Relaxed))?;

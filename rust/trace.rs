@@ -16,7 +16,10 @@ use kernel::ffi::{
 
 /// Defines a function for each tracepoint, and one that says whether anybody listens.
 macro_rules! tracepoints {
-    ($($(#[$doc:meta])* $name:ident, $is_on:ident($($arg:ident: $type:ty),*), $point:ident, $call:ident;)*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident, $is_on:ident($($arg:ident: $type:ty),*), $point:ident, $call:ident;
+    )*) => {$(
         #[doc = concat!("Whether anybody listens to [`", stringify!($name), "`].")]
         #[inline(always)]
         pub(crate) fn $is_on() -> bool {

@@ -78,8 +78,8 @@ impl<'a> VmaRange<'a> {
         })
     }
 
-    /// What an area that the reverse mapping finds has of `count` pages, from the page offset `first`
-    /// on, and how many of them come before that.
+    /// What an area that the reverse mapping finds has of `count` pages, from the page offset
+    /// `first` on, and how many of them come before that.
     ///
     /// # Safety
     ///
