@@ -63,7 +63,8 @@ static void add_pages(const char *name, long pages)
 	if (i == sizeof(askers) / sizeof(*askers))
 		give_up("too many functions that allocate");
 	if (i == nr_askers)
-		strcpy(askers[nr_askers++].name, name);
+		snprintf(askers[nr_askers++].name, sizeof(askers->name), "%s",
+			 name);
 	askers[i].pages += pages;
 }
 
