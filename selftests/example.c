@@ -82,6 +82,51 @@ TEST_F(example, uses_what_stays)
 	ASSERT_EQ(0, own_hold(own, 0, HMM_TEST_RELEASE_ALL));
 }
 
+/* What a process has had from fork() on is its own, wherever it is. */
+TEST_F(example, adds_to_its_own)
+{
+	struct hmm_example_add add = add_to(self->memory, PAGES, 2);
+	pid_t child;
+	char word;
+	int go[2];
+
+	ASSERT_EQ(0, pipe(go));
+	memset(self->memory, 1, PAGES * PAGE);
+	ASSERT_EQ(0, ioctl(self->fd, HMM_EXAMPLE_ADD, &add));
+	ASSERT_EQ(PAGES, pages_at(self->memory, PAGES, PRIVATE));
+	child = fork();
+	if (!child) {
+		close(go[1]);
+		if (read(go[0], &word, 1))
+			_exit(2);
+		_exit(all_are(self->memory, PAGES, 3) ? 0 : 1);
+	}
+	add.value = 4;
+	ASSERT_EQ(0, ioctl(self->fd, HMM_EXAMPLE_ADD, &add));
+	close(go[1]);
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_TRUE(all_are(self->memory, PAGES, 7));
+	close(go[0]);
+}
+
+/* The device writes no memory that the process may not. */
+TEST_F(example, leaves_what_is_read_only)
+{
+	struct hmm_example_add add = add_to(self->memory, PAGES, 2);
+
+	memset(self->memory, 1, PAGES * PAGE);
+	ASSERT_EQ(0, ioctl(self->fd, HMM_EXAMPLE_ADD, &add));
+	ASSERT_EQ(PAGES, pages_at(self->memory, PAGES, PRIVATE));
+	ASSERT_EQ(0, mprotect(self->memory, PAGES * PAGE, PROT_READ));
+	EXPECT_EQ(-1, ioctl(self->fd, HMM_EXAMPLE_ADD, &add));
+	EXPECT_EQ(EPERM, errno);
+	EXPECT_TRUE(all_are(self->memory, PAGES, 3));
+	ASSERT_EQ(0, mprotect(self->memory, PAGES * PAGE,
+			      PROT_READ | PROT_WRITE));
+	ASSERT_EQ(0, ioctl(self->fd, HMM_EXAMPLE_ADD, &add));
+	EXPECT_TRUE(all_are(self->memory, PAGES, 5));
+}
+
 /* The module is unloaded with memory of a process on the device. */
 TEST_F(example, goes)
 {

@@ -247,8 +247,19 @@ static int move_to_device(struct mirror *mirror, unsigned long start,
 					NULL, NULL);
 	}
 	mmap_read_unlock(mm);
-	/* -EINVAL is for an area of a kind that does not move. */
+	/* Its arguments being right, -EINVAL is for an area that does not move. */
 	return ret == -EINVAL ? 0 : ret;
+}
+
+/* Whether the process may write all of it, so that the device may. */
+static bool may_write(const unsigned long *pfns, unsigned long npages)
+{
+	unsigned long i;
+
+	for (i = 0; i < npages; i++)
+		if (!(pfns[i] & HMM_PFN_WRITE))
+			return false;
+	return true;
 }
 
 /* A page as the device sees it: its own, or the process's by DMA. */
@@ -273,6 +284,7 @@ static void add_to_page(struct page *page, u8 value, u64 *on_device)
 static int add_to_window(struct mirror *mirror, struct hmm_example_add *add,
 			 unsigned long start, unsigned long end)
 {
+	unsigned long npages = (end - start) >> PAGE_SHIFT;
 	unsigned long pfns[WINDOW_PAGES], i;
 	struct hmm_range range = {
 		.notifier = &mirror->notifier,
@@ -289,10 +301,19 @@ static int add_to_window(struct mirror *mirror, struct hmm_example_add *add,
 		ret = find_pages(mirror, &range);
 		if (ret)
 			break;
+		/*
+		 * The owner's pages are told as they are, never faulted: read-only,
+		 * or shared since fork(). As nobody's they come back, and are the
+		 * process's own then.
+		 */
+		if (!may_write(pfns, npages)) {
+			range.dev_private_owner = NULL;
+			continue;
+		}
 		mutex_lock(&mirror->lock);
 		if (!mmu_interval_read_retry(range.notifier,
 					     range.notifier_seq)) {
-			for (i = 0; i < (end - start) >> PAGE_SHIFT; i++)
+			for (i = 0; i < npages; i++)
 				add_to_page(hmm_pfn_to_page(pfns[i]),
 					    add->value, &add->on_device);
 			mutex_unlock(&mirror->lock);
