@@ -3,7 +3,8 @@
  * Migration of the memory behind a range of a process's addresses, with a
  * driver's own allocator and copy engine.
  *
- * lib/test_hmm.c is a driver that uses all of it.
+ * The manual has a driver to start from, mm/hmm_migrate/selftests/example/;
+ * lib/test_hmm.c is one that moves large folios, too.
  */
 #ifndef LINUX_HMM_MIGRATE_H
 #define LINUX_HMM_MIGRATE_H
@@ -143,7 +144,7 @@ struct hmm_migrate_result {
  * struct hmm_migrate_ops - a driver's part in a migration
  * @alloc_and_copy: allocate destinations and copy the sources to them
  * @finalize_and_map: learn what moved; but for filled holes processes cannot
- *	use it yet
+ *	use it yet. Neither callback may be NULL
  * @owner: &dev_pagemap.owner of the driver's device pages; NULL where there
  *	are none. MMU notifiers get it for the window of a range or a fault; what
  *	is unmapped elsewhere, or by its frame number, they learn as
@@ -173,8 +174,9 @@ struct hmm_migrate_result {
  * not on the LRU, and charged to nobody (no __GFP_ACCOUNT); device memory is
  * that of @owner. To leave it, clear MIGRATE (for a hole, leave EMPTY), or say
  * why with hmm_migrate_pfn_error(). What can be seen to be no such page is
- * refused, and stays the driver's if it is not locked, is in use, or has a word
- * that was not offered.
+ * refused, and the log says why. One that is not locked, is in use, or has a
+ * word that was not offered stays the driver's: nobody else drops the reference
+ * or clears the lock that it may have.
  *
  * With HMM_MIGRATE_LARGE a folio of order n is offered by one word, which has
  * the order; the words of its other pages are 0. So is a hole as large as
@@ -301,9 +303,11 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
  * hmm_migrate_device_pfns() reads it: words with VALID name pages. It may be
  * NULL for a fault and for a range of frame numbers, and @result may always.
  * After the call each word has MIGRATE alone where the page has moved, ERROR and
- * a reason where it has not, or is 0; no frame number survives the call. With a
- * bad argument, that is -EINVAL or an early VM_FAULT_SIGBUS, the words are as
- * they were.
+ * a reason where it has not, or is 0; no frame number survives the call. Of a
+ * large folio that moved, too, each page has MIGRATE. Nothing that the call asks
+ * for, which is HMM_MIGRATE_NOTHING, is also what is there already. With a bad
+ * argument, that is -EINVAL or an early VM_FAULT_SIGBUS, the words are as they
+ * were, and @result is 0.
  */
 
 /**
@@ -338,8 +342,9 @@ int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
  * Context: Process context; may sleep. The mmap lock is held for reading, and
  * the mm pinned.
  * Return: 0 when the range was worked through, moved or not; -EINVAL for a bad
- * argument or area; -EINTR when a fatal signal came between two windows: what
- * has moved stays moved.
+ * argument, and for an area of which nothing can ever move (hugetlb, DAX, shadow
+ * stacks, secret memory, VM_IO, VM_PFNMAP and other special ones); -EINTR when a
+ * fatal signal came between two windows: what has moved stays moved.
  */
 int hmm_migrate_range(const struct hmm_migrate_ops *ops,
 		      struct vm_area_struct *vma, unsigned long start,
