@@ -50,6 +50,11 @@ void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start,
 	flush_tlb_mm_range((vma)->vm_mm, start, end, PAGE_SHIFT, false)
 #endif
 
+#ifdef __BINDGEN__
+/* A macro, and of constants that bindgen does not know on each architecture. */
+static const unsigned long HMM_MIGRATE_TABLE_SIZE = PMD_SIZE;
+#endif
+
 /* The static key that switches the counters on, in a type that Rust can name. */
 struct hmm_migrate_gate {
 	struct static_key_false key;

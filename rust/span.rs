@@ -3,17 +3,15 @@
 //! Ranges of addresses: arithmetic alone.
 
 use super::{
+    raw,
     PAGE_MASK,
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
-use kernel::{
-    bindings,
-    prelude::*, //
-};
+use kernel::prelude::*;
 
 /// Bytes that one page table maps.
-const TABLE_SIZE: usize = 1 << bindings::PMD_SHIFT;
+const TABLE_SIZE: usize = raw::HMM_MIGRATE_TABLE_SIZE;
 
 /// Pages of the longest window: one page table.
 pub(crate) const WINDOW: usize = TABLE_SIZE >> PAGE_SHIFT;
