@@ -175,6 +175,8 @@ TEST_F(mover, soft_dirty)
 	char *memory = pages_map(PAGES);
 	size_t page;
 
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
 	for (page = 0; page < PAGES; page += 2)
@@ -200,6 +202,8 @@ TEST(soft_dirty_by_a_device)
 	size_t half = PAGES / 2, page;
 	int fd = mirror_open(MIRROR_PRIVATE);
 
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	ASSERT_GE(fd, 0);
 	fill(memory, PAGES, 1);
 	fill(copy, PAGES, 2);
@@ -225,6 +229,8 @@ TEST_F(mover, soft_dirty_holes)
 {
 	char *memory = pages_map(PAGES);
 
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
 	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
 	EXPECT_EQ(PAGES, with_flag(memory, PM_SOFT_DIRTY));

@@ -94,6 +94,8 @@ static bool device_writes(int mirror, char *memory)
 
 TEST_F(away, device_writes_after_clear_refs)
 {
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	ASSERT_EQ(TABLE, mirror_to_device(self->mirror, self->memory, TABLE));
 	ASSERT_EQ(0, clear_soft_dirty());
 	EXPECT_EQ(0, soft_dirty(self->memory));
@@ -105,6 +107,8 @@ TEST_F(away, device_writes_after_clear_refs)
 /* The page has come back meanwhile, without the process having asked for it. */
 TEST_F(away, process_writes_after_clear_refs)
 {
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	ASSERT_EQ(TABLE, mirror_to_device(self->mirror, self->memory, TABLE));
 	ASSERT_EQ(0, clear_soft_dirty());
 	close(mirror_open(MIRROR_PRIVATE));
@@ -140,6 +144,8 @@ TEST_F(away, clear_refs_in_a_migration)
 	pthread_t thread;
 	size_t page;
 
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	ASSERT_EQ(TABLE, own_to_device(self->own, self->memory, TABLE));
 	for (page = 0; page < TABLE; page++)
 		eviction.words[page] =
@@ -212,6 +218,8 @@ TEST_F(away, soft_dirty_after_fork)
 {
 	pid_t child;
 
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	go_away_written(_metadata, self->mirror, self->memory);
 	child = fork();
 	if (!child)
@@ -222,6 +230,8 @@ TEST_F(away, soft_dirty_after_fork)
 
 TEST_F(away, soft_dirty_after_mprotect)
 {
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	go_away_written(_metadata, self->mirror, self->memory);
 	ASSERT_EQ(0, mprotect(self->memory, TABLE * PAGE, PROT_READ));
 	EXPECT_EQ(TABLE, soft_dirty(self->memory));
@@ -231,6 +241,8 @@ TEST_F(away, soft_dirty_after_write_protection)
 {
 	int uffd = uffd_open(0);
 
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	ASSERT_GE(uffd, 0);
 	go_away_written(_metadata, self->mirror, self->memory);
 	ASSERT_EQ(0, uffd_register(uffd, self->memory, TABLE,
@@ -246,6 +258,8 @@ TEST_F(away, soft_dirty_after_migration)
 	void *addr = self->memory + WRITTEN * PAGE;
 	int node = 1, status = -1;
 
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	ASSERT_EQ(0, clear_soft_dirty());
 	ASSERT_EQ(0, syscall(SYS_move_pages, 0, 1, &addr, &node, &status,
 			     MPOL_MF_MOVE));

@@ -157,6 +157,8 @@ static void expect_soft_dirty_holes(struct __test_metadata *_metadata,
 
 TEST_F(mainline, soft_dirty_holes)
 {
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	expect_soft_dirty_holes(_metadata, self->mirror, pages_map(TABLE));
 }
 
@@ -166,6 +168,8 @@ TEST_F(mainline, soft_dirty_huge_hole)
 
 	if (!huge_pages_exist())
 		SKIP(return, NO_HUGE_PAGES);
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	ASSERT_EQ(0, madvise(memory, TABLE * PAGE, MADV_HUGEPAGE));
 	expect_soft_dirty_holes(_metadata, self->mirror, memory);
 }

@@ -327,6 +327,8 @@ TEST_F(mover, soft_dirty)
 {
 	char *memory = huge_page(_metadata);
 
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
 	ASSERT_FALSE(is_soft_dirty(memory));
 	round_trip(_metadata, &self->mover, memory);

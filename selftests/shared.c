@@ -243,6 +243,8 @@ TEST_F(mover, soft_dirty_of_one)
 	char *memory = pages_map(PAGES);
 	struct sharer sharer;
 
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
 	fill(memory, PAGES, 1);
 	ASSERT_TRUE(share(&sharer, memory, clean, is_clean,
 			  is_clean_and_right));

@@ -14,6 +14,7 @@
 
 /* Why a test that needs them is left out. */
 #define NO_HUGE_PAGES	"this kernel has no huge pages"
+#define NO_SOFT_DIRTY	"this kernel has no soft-dirty bits"
 
 /* The exit status of a child; 128 + the signal that ended it. */
 static inline int end_of(pid_t child)

@@ -52,14 +52,14 @@ long page_faults(void)
 	return usage.ru_minflt + usage.ru_majflt;
 }
 
-/* A number of the mapping in which @addr is, from smaps; -1: there is none. */
-long smaps_kb(const void *addr, const char *name)
+/* What smaps has under a name, of the mapping in which @addr is. */
+static bool smaps_find(const void *addr, const char *name, char *value,
+		       size_t size)
 {
 	size_t length = strlen(name);
+	bool inside = false, found = false;
 	unsigned long start, end;
-	bool inside = false;
 	char line[512];
-	long kb = -1;
 	FILE *file;
 
 	file = fopen("/proc/self/smaps", "r");
@@ -68,12 +68,34 @@ long smaps_kb(const void *addr, const char *name)
 			inside = (uintptr_t)addr >= start &&
 				 (uintptr_t)addr < end;
 		else if (inside && !strncmp(line, name, length) &&
-			 line[length] == ':')
-			kb = strtol(line + length + 1, NULL, 10);
+			 line[length] == ':') {
+			snprintf(value, size, "%s", line + length + 1);
+			found = true;
+		}
 	}
 	if (file)
 		fclose(file);
-	return kb;
+	return found;
+}
+
+/* A number of the mapping in which @addr is; -1: there is none. */
+long smaps_kb(const void *addr, const char *name)
+{
+	char value[512];
+
+	return smaps_find(addr, name, value, sizeof(value)) ?
+		       strtol(value, NULL, 10) : -1;
+}
+
+/* Whether this kernel keeps such bits: then a new mapping counts as written. */
+bool soft_dirty_exists(void)
+{
+	void *memory = pages_map(1);
+	char flags[512] = "";
+
+	smaps_find(memory, "VmFlags", flags, sizeof(flags));
+	pages_unmap(memory, 1);
+	return strstr(flags, " sd");
 }
 
 /* Processors count apart for up to a second; have their counts added up. */

@@ -193,6 +193,7 @@ long file_number(const char *path, const char *name);
 long status_kb(const char *name);
 long page_faults(void);
 long smaps_kb(const void *addr, const char *name);
+bool soft_dirty_exists(void);
 long vm_count(const char *name);
 long vm_settled(const char *name);
 __u64 page_flags(__u64 pfn);
