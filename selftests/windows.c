@@ -157,7 +157,9 @@ static void *spin(void *unused)
 	return NULL;
 }
 
-/* Interrupts by which the other processor was told to flush. */
+#define NO_INTERRUPTS	"this kernel flushes other processors without interrupts"
+
+/* Interrupts by which the other processor was told to flush; -1: it is not. */
 static long flush_interrupts(void)
 {
 	char line[256];
@@ -179,12 +181,13 @@ TEST_F(windows, interrupts)
 	pthread_t thread;
 	long before, after;
 
+	if (flush_interrupts() < 0)
+		SKIP(return, NO_INTERRUPTS);
 	fill(memory, PAGES, 1);
 	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, spin, NULL));
 	sleep_ms(50);
 	before = flush_interrupts();
-	ASSERT_GE(before, 0);
 	EXPECT_EQ(PAGES, own_to_device(self->fd, memory, PAGES));
 	after = flush_interrupts();
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
@@ -233,7 +236,8 @@ TEST_F(windows, interrupts_for_a_child)
 	/* It looks at its memory then, and brings it back. */
 	__atomic_store_n(state, STOP, __ATOMIC_RELEASE);
 	EXPECT_EQ((1 + 2) * TABLES, flushes);
-	EXPECT_GT(after, before);
+	if (before >= 0)
+		EXPECT_GT(after, before);
 	EXPECT_LT(after - before, 8 * TABLES);
 	EXPECT_EQ(0, end_of(child));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));

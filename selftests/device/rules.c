@@ -113,12 +113,14 @@ static hmm_pfn_t large(struct call *call, hmm_pfn_t offered,
 	return page ? hmm_migrate_pfn_large(page_to_pfn(page), LARGE_ORDER) : 0;
 }
 
-/* Behind the local interrupt controller is no memory, on any machine. */
+/* The first gap in the machine's memory, or what is behind all of it. */
 static hmm_pfn_t no_page(void)
 {
-	unsigned long pfn = PHYS_PFN(0xfee00000);
+	unsigned long pfn = 0;
 
-	return pfn_valid(pfn) ? 0 : hmm_migrate_pfn(pfn);
+	while (pfn_valid(pfn))
+		pfn += PAGES_PER_SUBSECTION;
+	return hmm_migrate_pfn(pfn);
 }
 
 static hmm_pfn_t no_reference(struct call *call)
