@@ -97,7 +97,10 @@ static long uncounted(void)
 		pages -= count(on_lists[i]);
 	for (i = 0; i < sizeof(counted) / sizeof(*counted); i++)
 		pages -= count(counted[i]);
+	/* Where they are mapped by vmalloc they are counted there. */
+#ifndef CONFIG_VMAP_STACK
 	pages -= count("nr_kernel_stack") * 1024 / (long)PAGE;
+#endif
 	if (read_text("/proc/vmstat", text, sizeof(text)))
 		pages -= number_of(text, "nr_memmap_pages");
 	if (read_text("/proc/meminfo", text, sizeof(text)))
