@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg(CONFIG_X86_USER_SHADOW_STACK)]
+    #[cfg(CONFIG_ARCH_HAS_USER_SHADOW_STACK)]
     fn shadow_stacks_are_refused() {
         // SAFETY: A constant.
         assert!(refused(unsafe { raw::flag_shadow_stack() }));
