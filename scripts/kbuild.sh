@@ -11,7 +11,7 @@ fragments() {
 kbuild() {
 	local src=$1 out=$2
 	shift 2
-	in_root make -C "$src" O="$out" LLVM="${LLVM:-1}" KBUILD_BUILD_USER=hmm_migrate KBUILD_BUILD_HOST=build \
+	in_root make -C "$src" O="$out" ARCH="$ARCH" LLVM="${LLVM:-1}" KBUILD_BUILD_USER=hmm_migrate KBUILD_BUILD_HOST=build \
 		KBUILD_BUILD_TIMESTAMP=2026-01-01 "$@"
 }
 
@@ -23,7 +23,7 @@ configure() {
 		[ "$src/mm/Kconfig" -nt "$out/.config" ] || [ "$src/lib/Kconfig.debug" -nt "$out/.config" ]; then
 		say "configuring the $PROFILE kernel"
 		fragments > "$out/fragment"
-		kbuild "$src" "$out" ARCH=x86_64 tinyconfig > "$out/config.log" 2>&1 || die "tinyconfig failed: $out/config.log"
+		kbuild "$src" "$out" tinyconfig > "$out/config.log" 2>&1 || die "tinyconfig failed: $out/config.log"
 		in_root "$src/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" "$out/fragment" >> "$out/config.log" 2>&1
 		kbuild "$src" "$out" olddefconfig >> "$out/config.log" 2>&1 || die "olddefconfig failed: $out/config.log"
 	fi

@@ -32,7 +32,17 @@ die() {
 	exit 1
 }
 
-[ "$PROFILE" = release ] || [ -e "scripts/$PROFILE.config" ] || die "there is no profile '$PROFILE': release, debug, kcsan or rt"
+[ "$PROFILE" = release ] || [ -e "scripts/$PROFILE.config" ] ||
+	die "there is no profile '$PROFILE': release, debug, kcsan, rt or arm64"
+
+# What a profile's machine is, by the kernel's name for it, the image that it boots, and whether checks make it slow.
+ARCH=x86_64 IMAGE=arch/x86/boot/bzImage SLOW=
+# shellcheck disable=SC2034 # by those who source this
+case $PROFILE in
+release) ;;
+arm64) ARCH=arm64 IMAGE=arch/arm64/boot/Image ;;
+*) SLOW=1 ;;
+esac
 
 [ -z "${LLVM:-}" ] || [ -n "${KDIR:-}" ] || die "tools of your own (LLVM=) need a kernel tree of your own (KDIR=)"
 
@@ -138,6 +148,11 @@ root_dir() {
 		"$(root_packages)" < "$TOP/scripts/root-hooks")"
 }
 
+# A root file system beside the toolchain's, with what an arm64 machine needs: the emulator, busybox, the C library.
+arm64_packages() { echo qemu-system-arm busybox-static:arm64 libc6-dev:arm64 libgcc-14-dev:arm64; }
+
+arm64_root() { echo "$CACHE/root-arm64-$(arm64_packages | key_of "$DEBIAN_SUITE")"; }
+
 # in_root COMMAND...: runs COMMAND with the toolchain's programs, on the same paths as outside. With LLVM= set
 # the caller brings the tools, and nothing is wrapped. ROOT= is another root file system than the toolchain's.
 in_root() {
@@ -157,4 +172,12 @@ in_root() {
 		env PATH="/usr/lib/llvm-$LLVM_MAJOR/bin:/usr/local/bin:/usr/sbin:/usr/bin" \
 		HOME=/tmp HMM_MIGRATE_CACHE="$CACHE" RUST_LIB_SRC="$(echo "$root"/usr/src/rustc-*/library | sed "s:^$root::")" \
 		"$@"
+}
+
+# The same where the emulator is.
+in_emulator_root() {
+	case $ARCH in
+	arm64) LLVM='' ROOT=$(arm64_root) in_root "$@" ;;
+	*) in_root "$@" ;;
+	esac
 }

@@ -8,7 +8,7 @@ function bad(line) {
 	       line ~ /INFO: task .* blocked|INFO: (possible|suspicious|trying)|rcu: INFO:|rcu_.*stall|self-detected stall/ ||
 	       line ~ /soft lockup|hard LOCKUP|KASAN:|UBSAN:|KFENCE:|kmemleak: .*new suspected|Bad (page|rss|swap|pte)/ ||
 	       line ~ /possible circular locking|inconsistent lock state|suspicious RCU usage|turning off the locking/ ||
-	       line ~ /page dumped because|refcount_t:|list_(add|del) corruption|scheduling while atomic/
+	       line ~ /page dumped because|Internal error:|refcount_t:|list_(add|del) corruption|scheduling while atomic/
 }
 
 # What two reports of the same thing have in common.
