@@ -361,6 +361,16 @@ struct hmm_test_stats {
 	struct hmm_test_result last_fault;
 };
 
+/**
+ * struct hmm_test_tables - the pages that are page tables
+ * @all: as each page of the machine says itself
+ * @kernel: of these, the kernel's own
+ */
+struct hmm_test_tables {
+	__u64 all;
+	__u64 kernel;
+};
+
 #define HMM_TEST_MOVE	_IOWR('H', 0x40, struct hmm_test_move)
 #define HMM_TEST_EVICT	_IOWR('H', 0x41, struct hmm_test_evict)
 #define HMM_TEST_FAULT	_IOW('H', 0x42, struct hmm_test_fault)
@@ -368,7 +378,6 @@ struct hmm_test_stats {
 #define HMM_TEST_HOLD	_IOW('H', 0x44, struct hmm_test_hold)
 #define HMM_TEST_STATS	_IOR('H', 0x45, struct hmm_test_stats)
 
-/* The kernel's own page tables, which are counted with those of processes. */
-#define HMM_TEST_KERNEL_TABLES	_IOR('H', 0x46, __u64)
+#define HMM_TEST_TABLES	_IOR('H', 0x46, struct hmm_test_tables)
 
 #endif /* HMM_MIGRATE_TEST_UAPI_H */

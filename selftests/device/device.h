@@ -56,7 +56,7 @@ struct call {
 };
 
 /* pages.c: all pages of the machine */
-u64 pages_kernel_tables(void);
+struct hmm_test_tables pages_tables(void);
 
 /* memory.c: the device's pages */
 extern char device_owner;	/* its address is the owner of the memory */

@@ -142,7 +142,7 @@ union request {
 	struct hmm_test_bad bad;
 	struct hmm_test_hold hold;
 	struct hmm_test_stats stats;
-	u64 kernel_tables;
+	struct hmm_test_tables tables;
 };
 
 static long dispatch(struct opener *opener, unsigned int command,
@@ -169,8 +169,8 @@ static long dispatch(struct opener *opener, unsigned int command,
 	case HMM_TEST_STATS:
 		call_stats(&request->stats);
 		return 0;
-	case HMM_TEST_KERNEL_TABLES:
-		request->kernel_tables = pages_kernel_tables();
+	case HMM_TEST_TABLES:
+		request->tables = pages_tables();
 		return 0;
 	default:
 		return -ENOTTY;

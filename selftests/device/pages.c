@@ -16,11 +16,10 @@ static unsigned long free_block(struct page *page)
 			    MAX_PAGE_ORDER);
 }
 
-static u64 kernel_tables_of(struct zone *zone)
+static void add_tables_of(struct zone *zone, struct hmm_test_tables *tables)
 {
-	unsigned long pfn, step;
+	unsigned long pfn, step, nr;
 	struct page *page;
-	u64 nr = 0;
 
 	for (pfn = zone->zone_start_pfn; pfn < zone_end_pfn(zone);
 	     pfn += step) {
@@ -29,24 +28,28 @@ static u64 kernel_tables_of(struct zone *zone)
 		if (!page)
 			continue;
 		step = free_block(page);
-		nr += PageTable(page) && ptdesc_test_kernel(page_ptdesc(page));
+		if (PageTable(page)) {
+			nr = compound_nr(page);
+			tables->all += nr;
+			if (ptdesc_test_kernel(page_ptdesc(page)))
+				tables->kernel += nr;
+		}
 		if (!(pfn % 1024))
 			cond_resched();
 	}
-	return nr;
 }
 
-u64 pages_kernel_tables(void)
+struct hmm_test_tables pages_tables(void)
 {
+	struct hmm_test_tables tables = {};
 	struct zone *zones;
 	int node, i;
-	u64 nr = 0;
 
 	for_each_online_node(node) {
 		zones = NODE_DATA(node)->node_zones;
 		for (i = 0; i < MAX_NR_ZONES; i++)
 			if (populated_zone(&zones[i]))
-				nr += kernel_tables_of(&zones[i]);
+				add_tables_of(&zones[i], &tables);
 	}
-	return nr;
+	return tables;
 }

@@ -129,7 +129,7 @@ int own_evict(int fd, struct hmm_test_evict *evict);
 int own_hold(int fd, __u64 pfn, unsigned int what);
 struct hmm_test_stats own_stats(int fd);
 __u64 own_in_use(int fd);
-long own_kernel_tables(int fd);
+bool own_tables(int fd, struct hmm_test_tables *tables);
 int own_wait_for_callback(int fd);
 const char *reason_name(enum hmm_test_reason reason);
 const char *own_describe(const struct hmm_test_result *result);

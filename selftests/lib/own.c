@@ -158,12 +158,10 @@ __u64 own_in_use(int fd)
 	return stats.allocated - stats.freed;
 }
 
-/* Page tables of the kernel; -1: the device does not tell. */
-long own_kernel_tables(int fd)
+/* Page tables that there are; false: the device does not tell. */
+bool own_tables(int fd, struct hmm_test_tables *tables)
 {
-	__u64 tables;
-
-	return ioctl(fd, HMM_TEST_KERNEL_TABLES, &tables) ? -1 : (long)tables;
+	return ioctl(fd, HMM_TEST_TABLES, tables) == 0;
 }
 
 /* Waits until a callback runs: the sources of its window are unmapped. */
