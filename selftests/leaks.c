@@ -280,8 +280,8 @@ TEST(mirror_goes)
 }
 
 /*
- * Opens the device, has memory there, uses it, and closes, over and over. After
- * some times it stays away as long as that took: on a slow machine there would
+ * Opens the device, has memory there, uses it, and closes, over and over. Every
+ * second time it stays away as long as that took: on a slow machine there would
  * be no moment at which none of two has it open.
  */
 static void come_and_go(void)
@@ -306,7 +306,7 @@ static void come_and_go(void)
 		close(mirror);
 		if (wrong(memory, PAGES, seed) != -1)
 			_exit(2);
-		if (seed % 4 == 0)
+		if (seed % 2 == 0)
 			sleep_ms((now_ns() - begin) / 1000000);
 	}
 }
@@ -317,7 +317,7 @@ static void come_and_go(void)
  */
 TEST(mirror_goes_under_load)
 {
-	__u64 begin = now_ns(), most = 20000000000ULL * patience();
+	__u64 begin = now_ns(), most = 50000000000ULL * patience();
 	const char *options = mirror_options();
 	pid_t children[2];
 	long ret;
@@ -354,7 +354,7 @@ TEST(engine_goes)
 	ASSERT_LE(0, unload("test_hmm"));
 	ms = unload("hmm_migrate");
 	EXPECT_LE(0, ms);
-	EXPECT_GE(1000 * patience(), ms);
+	EXPECT_GE(10000 * patience(), ms);
 	ASSERT_EQ(0, module_load("hmm-migrate", ""));
 	ASSERT_EQ(0, module_load("test_hmm", options));
 	ASSERT_EQ(0, module_load("hmm_migrate_test", ""));
