@@ -33,13 +33,13 @@ die() {
 }
 
 [ "$PROFILE" = release ] || [ -e "scripts/$PROFILE.config" ] ||
-	die "there is no profile '$PROFILE': release, debug, kcsan, rt or arm64"
+	die "there is no profile '$PROFILE': release, debug, kcsan, rt, small or arm64"
 
 # What a profile's machine is, by the kernel's name for it, the image that it boots, and whether checks make it slow.
 ARCH=x86_64 IMAGE=arch/x86/boot/bzImage SLOW=
 # shellcheck disable=SC2034 # by those who source this
 case $PROFILE in
-release) ;;
+release | small) ;;
 arm64) ARCH=arm64 IMAGE=arch/arm64/boot/Image ;;
 *) SLOW=1 ;;
 esac
@@ -137,7 +137,7 @@ debian_mirror() {
 root_packages() {
 	cat <<-LIST
 		bc bison busybox-static ca-certificates cargo clang-$LLVM_MAJOR cpio file flex git kmod less
-		libc6-dev libcap-dev libclang-$LLVM_MAJOR-dev libelf-dev libnuma-dev libssl-dev lld-$LLVM_MAJOR
+		libc6-dev libcap-dev libclang-$LLVM_MAJOR-dev libdw-dev libelf-dev libnuma-dev libssl-dev lld-$LLVM_MAJOR
 		llvm-$LLVM_MAJOR make pahole patch perl procps python3 qemu-system-x86 rsync rust-clippy
 		rust-src rustc rustfmt xz-utils zlib1g-dev
 	LIST

@@ -224,6 +224,8 @@ TEST(charged)
 	struct hmm_test_move move;
 	int fd = own_open();
 
+	if (!groups_exist())
+		SKIP(return, NO_GROUPS);
 	ASSERT_GE(fd, 0);
 	fill(memory, PAGES, 1);
 	move = request(memory, HMM_TEST_RULE_CHARGED);

@@ -260,6 +260,8 @@ TEST_F(away, soft_dirty_after_migration)
 
 	if (!soft_dirty_exists())
 		SKIP(return, NO_SOFT_DIRTY);
+	if (!nodes_exist())
+		SKIP(return, NO_NODES);
 	ASSERT_EQ(0, clear_soft_dirty());
 	ASSERT_EQ(0, syscall(SYS_move_pages, 0, 1, &addr, &node, &status,
 			     MPOL_MF_MOVE));

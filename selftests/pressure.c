@@ -80,6 +80,8 @@ TEST_F(mover, reclaim)
 	unsigned int seed = 1;
 	__u64 end;
 
+	if (!swap_exists())
+		SKIP(return, NO_SWAP);
 	ASSERT_EQ(0, swap_on());
 	fill(memory, PAGES, 1);
 	migrator_start(&migrator, &self->mover, memory, PAGES);
@@ -100,6 +102,8 @@ TEST_F(mover, swapoff)
 	unsigned int seed = 1;
 	__u64 end;
 
+	if (!swap_exists())
+		SKIP(return, NO_SWAP);
 	ASSERT_EQ(0, swap_on());
 	fill(memory, PAGES, 1);
 	migrator_start(&migrator, &self->mover, memory, PAGES);

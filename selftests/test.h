@@ -15,6 +15,9 @@
 /* Why a test that needs them is left out. */
 #define NO_HUGE_PAGES	"this kernel has no huge pages"
 #define NO_SOFT_DIRTY	"this kernel has no soft-dirty bits"
+#define NO_SWAP		"this kernel does not swap"
+#define NO_GROUPS	"this kernel has no memory control groups"
+#define NO_NODES	"this machine has one node"
 
 /* The exit status of a child; 128 + the signal that ended it. */
 static inline int end_of(pid_t child)

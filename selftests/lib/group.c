@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Control groups: who pays for memory, and how much of it may be used. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,20 @@ static const char *path_of(const char *name, const char *file)
 
 	snprintf(path, sizeof(path), ROOT "/%s/%s", name, file);
 	return path;
+}
+
+bool groups_exist(void)
+{
+	char controllers[256];
+	int fd = open(ROOT "/cgroup.controllers", O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0)
+		return false;
+	length = read(fd, controllers, sizeof(controllers) - 1);
+	close(fd);
+	controllers[length < 0 ? 0 : length] = 0;
+	return strstr(controllers, "memory");
 }
 
 static int join(const char *path)

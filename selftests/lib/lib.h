@@ -205,6 +205,7 @@ void stats_off(void);
 int drop_after(const char *stage);
 
 /* group.c: a memory control group for this process and its children */
+bool groups_exist(void);
 int group_enter(const char *name);
 int group_leave(const char *name);
 int group_set(const char *name, const char *file, const char *value);
@@ -218,6 +219,8 @@ __u64 chance(__u64 below);
 unsigned int patience(void);
 
 /* machine.c: parts of the machine that some tests need */
+bool nodes_exist(void);
+bool swap_exists(void);
 int swap_on(void);
 int swap_off(void);
 size_t swap_out(void *memory, size_t npages);

@@ -15,6 +15,12 @@
 
 #include "lib.h"
 
+/* More than one. */
+bool nodes_exist(void)
+{
+	return !access("/sys/devices/system/node/node1", F_OK);
+}
+
 /*
  * The kernel looks from time to time at which processor uses memory, and has
  * devices forget it for that. Where a test says what a device sees, it must
@@ -24,7 +30,8 @@ static void __attribute__((constructor)) no_numa_balancing(void)
 {
 	unsigned long nodes = 3;
 
-	if (syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 8 * sizeof(nodes)))
+	if (nodes_exist() &&
+	    syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 8 * sizeof(nodes)))
 		perror("set_mempolicy");
 }
 
@@ -50,11 +57,19 @@ int module_unload(const char *name)
 
 #define DISK	"/dev/ram0"
 
-/* A swap disk in memory. */
+bool swap_exists(void)
+{
+	return !access("/proc/swaps", F_OK);
+}
+
+/* A swap disk in memory; none for a kernel that does not swap. */
 int swap_on(void)
 {
-	int ret = module_load("brd", "rd_nr=1 rd_size=32768");
+	int ret;
 
+	if (!swap_exists())
+		return 0;
+	ret = module_load("brd", "rd_nr=1 rd_size=32768");
 	if (ret)
 		return ret;
 	if (run("mkswap " DISK " > /dev/null"))
@@ -64,6 +79,8 @@ int swap_on(void)
 
 int swap_off(void)
 {
+	if (!swap_exists())
+		return 0;
 	return swapoff(DISK) ? -errno : module_unload("brd");
 }
 

@@ -122,7 +122,7 @@ static bool swap_parts(struct mixed *mixed)
 {
 	fill_kind(mixed, MIXED_SWAP_CACHE);
 	fill_kind(mixed, MIXED_SWAPPED);
-	return mixed->locked ||
+	return mixed->locked || !swap_exists() ||
 	       (swap_out(begin_of(mixed, MIXED_SWAP_CACHE), 2 * SWAPPED) ==
 			2 * SWAPPED &&
 		kind_is_right(mixed, MIXED_SWAP_CACHE));

@@ -79,9 +79,14 @@ struct hmm_test_move own_request(void *addr, size_t npages, int to,
 	return move;
 }
 
-/* 0: the engine was called and kept its promises. */
+/*
+ * 0: the engine was called and kept its promises. Where there is no other
+ * node, memory goes to other pages of the only one.
+ */
 int own_call(int fd, struct hmm_test_move *move)
 {
+	if (move->node == 1 && !nodes_exist())
+		move->node = 0;
 	if (ioctl(fd, HMM_TEST_MOVE, move))
 		return -errno;
 	return judge(&move->result);

@@ -179,6 +179,8 @@ size_t pages_on_node(const void *addr, size_t npages, int node)
 	int status[TABLE];
 	size_t page, i, nr, count = 0;
 
+	if (!nodes_exist())
+		return pages_at(addr, npages, SYSTEM);
 	for (page = 0; page < npages; page += nr) {
 		nr = npages - page < TABLE ? npages - page : TABLE;
 		for (i = 0; i < nr; i++)
