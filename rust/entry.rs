@@ -391,6 +391,7 @@ impl LockedEntry<'_, '_, '_> {
             match self.freeze_page(number) {
                 Ok((_, frozen)) => writable &= frozen.is_writable(),
                 Err(reason) => {
+                    self.entry.table.entries().catch_up();
                     (0..number).for_each(|number| self.thaw_page(number));
                     return Err(reason);
                 }

@@ -227,6 +227,19 @@ impl<'s> Entries<'s> {
         self.to_flush = (first.min(addr), last.max(addr));
     }
 
+    /// Has what was written to entries take effect: in lazy MMU mode it may wait, and is not to be
+    /// read before (`include/linux/pgtable.h`).
+    ///
+    /// # Context
+    ///
+    /// Under the page-table lock, in lazy MMU mode.
+    pub(super) fn catch_up(&mut self) {
+        // SAFETY: Under the page-table lock; an inner section, whose end has everything done.
+        unsafe { raw::lazy_mmu_mode_enable() };
+        // SAFETY: The end of the section that has just begun.
+        unsafe { raw::lazy_mmu_mode_disable() };
+    }
+
     /// Flushes what is owed, and says whether that was anything.
     ///
     /// # Context
@@ -238,6 +251,7 @@ impl<'s> Entries<'s> {
             return false;
         }
         stats::count(stats::Counter::TlbFlushes, 1);
+        self.catch_up();
         // SAFETY: The area is valid; the range is inside it.
         unsafe { raw::flush_tlb_range(self.window.range().vma(), first, last + PAGE_SIZE) };
         true
