@@ -280,12 +280,7 @@ fn take_device_folio(
     if call.policy.owner().is_null() || held.folio().owner() != call.policy.owner() {
         return Err(Reason::Foreign);
     }
-    let order = held.folio().order();
     let locked = held.try_lock().ok_or(Reason::Locked)?;
-    // Until here it could be split.
-    if locked.folio().order() != order {
-        return Err(Reason::Raced);
-    }
     if !locked.folio().is_mapped() {
         if locked.folio().is_anon() {
             // Unmapped, but not free: a batch of pages to be munlocked may have it.

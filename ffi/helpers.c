@@ -1347,12 +1347,10 @@ __helper void hmm_raw_sleep_one_tick(void)
 	schedule_timeout_killable(1);
 }
 
-__helper void hmm_raw_might_sleep(void)
-{
-	might_sleep();
-}
-
 __helper void hmm_raw_gate_switch(struct hmm_migrate_gate *gate, bool on)
 {
-	on ? static_branch_enable(&gate->key) : static_branch_disable(&gate->key);
+	if (on)
+		static_branch_enable(&gate->key);
+	else
+		static_branch_disable(&gate->key);
 }

@@ -99,7 +99,12 @@ impl Policy {
     /// What KSM shares stays. Its thread forgets an address at which it meets a migration entry
     /// (`get_next_rmap_item()`), so that the reverse mapping would not find that entry again.
     ///
-    /// The folio is mapped in a page table whose lock is held, or it is locked.
+    /// Of a folio that is not locked, nor mapped in a page table whose lock is held, the answer may
+    /// be out of date at once.
+    ///
+    /// # Errors
+    ///
+    /// Why the folio stays.
     #[inline(always)]
     pub(crate) fn takes(&self, folio: Folio<'_>) -> Result<(), Reason> {
         if folio.is_zone_device() {
@@ -366,6 +371,6 @@ pub(crate) unsafe trait MigrateOps {
     /// Allocates destinations for the pages that `words` offer, and copies to them.
     fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);
 
-    /// Learns what has moved, before processes can see it.
+    /// Learns what has moved, before the processes' entries lead to it; holes are filled by then.
     fn finalize_and_map(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);
 }

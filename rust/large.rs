@@ -98,12 +98,6 @@ pub(crate) fn split(call: &Call, large: Large) -> Result<(), Reason> {
     if held.is_some_and(|folio| !folio.try_lock()) {
         return Err(Reason::Locked);
     }
-    if let Some(folio) = held.filter(|folio| !folio.is_large()) {
-        // Somebody else has split it meanwhile.
-        // SAFETY: The lock just taken.
-        unsafe { folio.unlock() };
-        return Ok(());
-    }
     // The lock stays on the piece that has the page we name, and so does the one reference.
     let page = match (held, &call.fault) {
         // SAFETY: Our reference keeps the folio, whose first page this is.

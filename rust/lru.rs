@@ -131,7 +131,7 @@ impl Lists {
             self.unlock();
         }
         if self.lruvec.is_null() {
-            // SAFETY: The folio is locked, so that its memcg stays.
+            // SAFETY: On no list or about to be taken off one by us, it keeps its memcg.
             self.lruvec = unsafe { raw::folio_lruvec_lock_irq(folio.as_ptr()) };
         }
         self.folios += 1;

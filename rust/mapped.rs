@@ -73,13 +73,11 @@ impl Mapping {
     /// first `skipped`.
     pub(crate) fn of_word(call: &Call, word: PfnWord, skipped: usize) -> Option<Self> {
         let held = HeldFolio::of_device_pfn(word.has(VALID).then_some(word.pfn())?)?;
-        call.policy.takes(held.folio()).ok()?;
         let locked = held.try_lock()?;
+        call.policy.takes(locked.folio()).ok()?;
         let number = word.pfn().checked_sub(locked.folio().pfn())?;
-        // Without the mmap lock nothing else keeps it while the reverse mapping is walked: the
-        // folio may be mapped nowhere by now, and still have references.
-        let _anon_vma = AnonVma::of(&locked)?;
-        let (mm, addr) = rmap::find(&locked, skipped)?;
+        let anon_vma = AnonVma::of(&locked)?;
+        let (mm, addr) = rmap::find(&locked, &anon_vma, skipped)?;
         Some(Self {
             // The last user's exit is not for a driver's call to do, whatever locks that has.
             mm: MmWithUser::into_mmput_async(mm),

@@ -314,7 +314,8 @@ impl Frozen {
             .with(Self::UFFD, uffd)
     }
 
-    /// Whether it is for an anonymous page that is this process's alone.
+    /// Whether it is for an anonymous page that is this process's alone, or for a page of a file
+    /// that may be written.
     pub(crate) fn is_exclusive(self) -> bool {
         !self.has(Self::SHARED)
     }

@@ -58,22 +58,27 @@ struct Search {
     found: Option<(ARef<MmWithUser>, usize)>,
 }
 
-/// An address space that may map a folio, and where the folio would begin there; after the first
-/// `skipped` of them.
+/// An address space that may map a folio, and where the folio, or what the area has of it, would
+/// begin there; after the first `skipped` of them.
 ///
-/// An area that a child has inherited is one, whatever it maps by now.
+/// An area that a child has inherited is one, whatever it maps by now. Without the mmap lock nothing
+/// but the reference of `_anon_vma` keeps it during the walk: the folio may be mapped nowhere.
 ///
 /// # Context
 ///
 /// May sleep.
-pub(super) fn find(locked: &LockedFolio, skipped: usize) -> Option<(ARef<MmWithUser>, usize)> {
+pub(super) fn find(
+    locked: &LockedFolio,
+    _anon_vma: &AnonVma,
+    skipped: usize,
+) -> Option<(ARef<MmWithUser>, usize)> {
     let mut search = Search {
         left: skipped,
         found: None,
     };
     let folio = locked.folio().as_ptr();
-    // SAFETY: The folio is locked and referenced, as the walk wants it; `found_one` is given what
-    // it takes.
+    // SAFETY: The folio is locked and referenced, and its anon_vma is, too, as the walk wants it;
+    // `found_one` is given what it takes.
     unsafe { raw::rmap_walk(folio, Some(found_one), (&raw mut search).cast()) };
     search.found
 }

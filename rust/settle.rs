@@ -17,10 +17,10 @@ use super::{
         PteTable, //
     },
     stats::Stage,
-    task,
     watch::Watch, //
 };
 use core::mem::MaybeUninit;
+use kernel::task::might_sleep;
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
@@ -42,7 +42,7 @@ impl Contents<'_> {
     /// May sleep.
     pub(crate) fn settle(&mut self, which: Which) {
         let _watch = (which == Which::All).then(|| Watch::new(Stage::Settle, self));
-        task::may_sleep();
+        might_sleep();
         self.return_to_lru(which);
         self.remap_own_entries(which);
         self.remap_shared(which);

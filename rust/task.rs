@@ -42,9 +42,3 @@ pub(crate) fn give_way() {
     // SAFETY: The callers are in process context, outside any lock that forbids sleeping.
     unsafe { raw::sleep_one_tick() };
 }
-
-/// Asserts in debug kernels that the caller may sleep.
-pub(crate) fn may_sleep() {
-    // SAFETY: An annotation without effect on anything.
-    unsafe { raw::might_sleep() };
-}
