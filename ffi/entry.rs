@@ -152,20 +152,21 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
         };
         let mut short = Short::new();
         let mut scratch = Scratch::new(&mut short, asked.pages(), words);
-        scratch.clear_from(0);
         let window = range.around(at, scratch.window_pages());
         let offset = (window.start() - start) >> PAGE_SHIFT;
-        scratch.begin(offset);
         // SAFETY: The fault handler has locked and referenced the page, until we return.
         let fault = unsafe { Fault::new(vmf.page, at) };
-        if fault.is_poisoned() {
-            return Ok(bindings::vm_fault_reason_VM_FAULT_HWPOISON);
-        }
-        if policy.takes(fault.folio()).is_err() {
+        let is_poisoned = fault.is_poisoned();
+        if !is_poisoned && policy.takes(fault.folio()).is_err() {
             return Err(EINVAL);
+        }
+        scratch.clear_from(0);
+        if is_poisoned {
+            return Ok(bindings::vm_fault_reason_VM_FAULT_HWPOISON);
         }
         let call = Call::new(policy, Some(fault));
 
+        scratch.begin(offset);
         let place = Place::Vma(window);
         let outcomes = crate::migrate_window(&call, &driver, &mut scratch, offset, &place);
         tally.add(outcomes);
@@ -214,14 +215,8 @@ pub(crate) unsafe extern "C" fn hmm_migrate_device_range(
     private: *mut c_void,
     result: *mut raw::hmm_migrate_result,
 ) -> c_int {
-    let end = first_pfn.saturating_add(npages);
-    let first = if end <= PfnWord::MAX_PFN {
-        Ok(Some(first_pfn))
-    } else {
-        Err(EINVAL)
-    };
     // SAFETY: The caller's promise.
-    unsafe { migrate_device(ops, first, pfns, npages, private, result) }
+    unsafe { migrate_device(ops, Some(first_pfn), pfns, npages, private, result) }
 }
 
 /// Moves device memory away by a list of frame numbers, wherever it is mapped.
@@ -239,13 +234,8 @@ pub(crate) unsafe extern "C" fn hmm_migrate_device_pfns(
     private: *mut c_void,
     result: *mut raw::hmm_migrate_result,
 ) -> c_int {
-    let given = if pfns.is_null() {
-        Err(EINVAL)
-    } else {
-        Ok(None)
-    };
     // SAFETY: The caller's promise.
-    unsafe { migrate_device(ops, given, pfns, npages, private, result) }
+    unsafe { migrate_device(ops, None, pfns, npages, private, result) }
 }
 
 /// What the two functions above have in common.
@@ -257,23 +247,25 @@ pub(crate) unsafe extern "C" fn hmm_migrate_device_pfns(
 /// As for them.
 unsafe fn migrate_device(
     ops: *const raw::hmm_migrate_ops,
-    first_pfn: Result<Option<usize>>,
+    first_pfn: Option<usize>,
     pfns: *mut raw::hmm_pfn_t,
     npages: usize,
     private: *mut c_void,
     result: *mut raw::hmm_migrate_result,
 ) -> c_int {
     let mut tally = Tally::default();
-    let (function, start) = match first_pfn {
-        Ok(Some(first)) => (Function::DeviceRange, first),
-        _ => (Function::DevicePfns, 0),
+    let (function, start, is_good) = match first_pfn {
+        Some(first) => {
+            let end = first.saturating_add(npages);
+            (Function::DeviceRange, first, end <= PfnWord::MAX_PFN)
+        }
+        None => (Function::DevicePfns, 0, !pfns.is_null()),
     };
     function.trace_start(start, || npages);
     let error = from_result(|| {
         // SAFETY: The caller's promise.
         let (driver, policy) = unsafe { read_ops(ops, private) }?;
-        let first_pfn = first_pfn?;
-        if npages == 0 {
+        if npages == 0 || !is_good {
             return Err(EINVAL);
         }
         let words = match NonNull::new(pfns) {
@@ -299,3 +291,12 @@ unsafe fn migrate_device(
     unsafe { tally.write(result) };
     error
 }
+
+// Each is what the header declares: only functions of one type make an array.
+const _: () = {
+    _ = [raw::hmm_vma_migrate, hmm_vma_migrate];
+    _ = [raw::hmm_migrate_range, hmm_migrate_range];
+    _ = [raw::hmm_migrate_fault, hmm_migrate_fault];
+    _ = [raw::hmm_migrate_device_range, hmm_migrate_device_range];
+    _ = [raw::hmm_migrate_device_pfns, hmm_migrate_device_pfns];
+};

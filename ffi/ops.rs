@@ -73,7 +73,8 @@ impl COps {
     }
 }
 
-// SAFETY: The header makes it the driver's duty; what it writes is checked all the same.
+// SAFETY: By the type invariants both callbacks keep this contract; what they write is checked all
+// the same.
 unsafe impl MigrateOps for COps {
     fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]) {
         self.call(self.alloc_and_copy, place, words);
@@ -88,13 +89,19 @@ unsafe impl MigrateOps for COps {
 ///
 /// # Safety
 ///
-/// `ops` is NULL or points to a valid table.
+/// `ops` is NULL or points to a valid table, whose callbacks keep the contract of [`MigrateOps`] with
+/// `private`.
+///
+/// # Errors
+///
+/// [`EINVAL`] for what no table may have: no callback, or flags that are wrong.
 pub(crate) unsafe fn read_ops(
     ops: *const raw::hmm_migrate_ops,
     private: *mut c_void,
 ) -> Result<(COps, Policy)> {
     // SAFETY: The caller's promise.
     let ops = unsafe { ops.as_ref() }.ok_or(EINVAL)?;
+    // INVARIANT: The caller's promise.
     let driver = COps {
         alloc_and_copy: ops.alloc_and_copy.ok_or(EINVAL)?,
         finalize_and_map: ops.finalize_and_map.ok_or(EINVAL)?,
@@ -109,6 +116,10 @@ pub(crate) unsafe fn read_ops(
 ///
 /// `pfns` points to as many words as the range has pages; for `'a` nobody uses them but us, and the
 /// driver in its callbacks.
+///
+/// # Errors
+///
+/// [`EINVAL`] for more words than there can be pages.
 pub(crate) unsafe fn caller_words<'a>(
     pfns: NonNull<raw::hmm_pfn_t>,
     pages: usize,

@@ -163,6 +163,10 @@ struct hmm_migrate_result {
  * addresses, take the mmap lock, or wait for another migration. The copies
  * must be complete when @alloc_and_copy returns.
  *
+ * No caller may hold a lock that the callbacks take, nor one that the device's
+ * folio_free() or folio_split() takes, nor one that the invalidate() of an MMU
+ * notifier takes: all of these are called from within.
+ *
  * A word that is offered has VALID, MIGRATE, LOCKED, READ and a pfn; WRITE
  * where its entry is writable (unknown for pages found by pfn); DEVICE for
  * ZONE_DEVICE memory, UNADDRESSABLE where the CPU cannot read it; FAULT where
@@ -343,7 +347,8 @@ int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
  * the mm pinned.
  * Return: 0 when the range was worked through, moved or not; -EINVAL for a bad
  * argument, and for an area of which nothing can ever move (hugetlb, DAX, shadow
- * stacks, secret memory, VM_IO, VM_PFNMAP and other special ones); -EINTR when a
+ * stacks, secret memory, VM_IO, VM_PFNMAP and other special ones) or that may not
+ * be read; -EINTR when a
  * fatal signal came between two windows: what has moved stays moved.
  */
 int hmm_migrate_range(const struct hmm_migrate_ops *ops,
@@ -392,8 +397,7 @@ vm_fault_t hmm_migrate_fault(const struct hmm_migrate_ops *ops,
  *
  * Windows are shorter where pages are mapped here and there. Where a process
  * maps pages one after the other, its mmap lock is held for reading during the
- * callbacks, as it is in other calls; it is only tried for, so that the caller
- * may have any lock but one that it takes in a callback.
+ * callbacks, as it is in other calls; it is only tried for.
  *
  * Context: Process context; may sleep. No lock is needed. A signal does not end
  * it: a driver empties its memory with it when a killed process closes it.
