@@ -100,7 +100,7 @@ fn offer_holes(batch: &mut Contents<'_>, window: &Window<'_>) {
     if !fills_holes(call, window) || call.is_again() {
         return;
     }
-    if call.policy.large() && window.is_whole() && window.range().may_be_huge() {
+    if may_fill_huge(call, window) {
         return batch.push_hole(0, HUGE_ORDER);
     }
     (0..window.pages()).for_each(|index| batch.push_hole(index, 0));
@@ -108,6 +108,11 @@ fn offer_holes(batch: &mut Contents<'_>, window: &Window<'_>) {
 
 fn fills_holes(call: &Call, window: &Window<'_>) -> bool {
     call.policy.takes_system() && window.range().may_fill_holes()
+}
+
+/// Whether a hole may be filled with one folio.
+fn may_fill_huge(call: &Call, window: &Window<'_>) -> bool {
+    call.policy.large() && window.is_whole() && window.range().may_be_huge()
 }
 
 /// Takes what one entry maps; [`None`] where it has changed.
@@ -119,7 +124,7 @@ fn take_huge_entry(mut lock: LockedPmd<'_, '_>) -> Option<Result<(), Reason>> {
         HugeEntry::Changed => return None,
         HugeEntry::Other(reason) => Err(reason),
         HugeEntry::ZeroPage if !fills_holes(call, window) => Err(Reason::Nothing),
-        HugeEntry::ZeroPage if call.policy.large() && window.is_whole() => {
+        HugeEntry::ZeroPage if may_fill_huge(call, window) => {
             lock.push_hole();
             Ok(())
         }

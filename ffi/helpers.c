@@ -1232,9 +1232,13 @@ __helper bool hmm_raw_vma_is_anonymous(struct vm_area_struct *vma)
 	return vma_is_anonymous(vma);
 }
 
-__helper bool hmm_raw_vma_has_no_huge_pages(struct vm_area_struct *vma)
+__helper bool hmm_raw_vma_thp_disabled(struct vm_area_struct *vma)
 {
-	return vma->vm_flags & VM_NOHUGEPAGE;
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	return vma_thp_disabled(vma, vma->vm_flags, false);
+#else
+	return true;
+#endif
 }
 
 __helper bool hmm_raw_vma_is_mlocked(struct vm_area_struct *vma)

@@ -204,7 +204,9 @@ impl Entries<'_> {
             unsafe { raw::set_pte_at(mm, addr, ptep, old) };
             return Err(Reason::Pinned);
         }
-        if present && migration_entry::pte_dirty(old) && !folio.is_dirty() {
+        // A file keeps more of it than the flag says.
+        let is_known = folio.is_anon() && folio.is_dirty();
+        if present && migration_entry::pte_dirty(old) && !is_known {
             // SAFETY: The caller promises that the folio is locked.
             unsafe { folio.mark_dirty() };
         }

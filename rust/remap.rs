@@ -100,16 +100,41 @@ impl Entries<'_> {
 
     /// Maps those pages of a slot whose migration entries are here, and still there, each as its
     /// own says. The slot keeps what it holds.
+    ///
+    /// Pages that follow each other are counted at once: a folio is mlocked when it is mapped
+    /// whole.
     pub(super) fn remap_kept(&mut self, slot: &Slot) {
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
             return;
         };
-        for (number, index) in slot.pages().enumerate() {
-            if let Some(frozen) = self.frozen(index, src.pfn() + number) {
-                target.get();
-                self.map(index, frozen, target, number, 1);
+        let pages = slot.pages();
+        let mut number = 0;
+        while number < pages.len() {
+            let (index, pfn) = (pages.start + number, src.pfn() + number);
+            let run = (index..pages.end).zip(pfn..);
+            let run = run.take_while(|&(index, pfn)| self.frozen(index, pfn).is_some());
+            let count = run.count();
+            if count > 0 {
+                target.get_some(count);
+                self.count_mapped(index, target, number, count, false);
             }
+            for offset in 0..count {
+                if let Some(frozen) = self.frozen(index + offset, pfn + offset) {
+                    self.write_kept(index + offset, frozen, target, number + offset);
+                }
+            }
+            number += count.max(1);
         }
+    }
+
+    /// Maps a page, which has been counted as one that others may have, as its entry says.
+    fn write_kept(&mut self, index: usize, frozen: Frozen, target: Folio<'_>, number: usize) {
+        if frozen.is_exclusive() && target.is_anon() {
+            // SAFETY: Its entry has said so ever since the page was unmapped, and nobody can share
+            // a page behind a migration entry.
+            unsafe { raw::set_page_anon_exclusive(target.page(number)) };
+        }
+        self.write(index, frozen, target, number);
     }
 
     /// The migration entry for `src_pfn`, if there is one.
@@ -140,29 +165,47 @@ impl Entries<'_> {
         number: usize,
         count: usize,
     ) {
-        let vma = self.window().range().vma();
-        let Some((_, addr)) = self.at(index) else {
-            return;
-        };
-        // SAFETY: The target is locked by us or the fault handler, and its pages are mapped below.
-        unsafe { (self.mappings()).add(target, number, count, addr, frozen.is_exclusive()) };
+        self.count_mapped(index, target, number, count, frozen.is_exclusive());
         for offset in 0..count {
-            let Some((ptep, addr)) = self.at(index + offset) else {
-                return;
-            };
-            // SAFETY: The migration entry is in this area, whose table is locked; the target has as
-            // many pages as the source.
-            let pte = unsafe { migration_entry::thaw(frozen, target, number + offset, vma) };
-            // SAFETY: The value maps the target, which has been counted and referenced for it.
-            unsafe { self.set(ptep, addr, pte) };
+            self.write(index + offset, frozen, target, number + offset);
         }
     }
 
+    /// Counts the mappings of pages that are to be mapped.
+    fn count_mapped(
+        &mut self,
+        index: usize,
+        target: Folio<'_>,
+        number: usize,
+        count: usize,
+        exclusive: bool,
+    ) {
+        if let Some((_, addr)) = self.at(index) {
+            // SAFETY: The target is locked by us or the fault handler; the callers map its pages.
+            unsafe { (self.mappings()).add(target, number, count, addr, exclusive) };
+        }
+    }
+
+    /// Puts what a migration entry says in its place, for page `number` of `target`, which has been
+    /// counted.
+    fn write(&mut self, index: usize, frozen: Frozen, target: Folio<'_>, number: usize) {
+        let vma = self.window().range().vma();
+        let Some((ptep, addr)) = self.at(index) else {
+            return;
+        };
+        // SAFETY: The migration entry is in this area, whose table is locked; the target has as
+        // many pages as the source.
+        let pte = unsafe { migration_entry::thaw(frozen, target, number, vma) };
+        // SAFETY: The value maps the target, which has been counted and referenced for it.
+        unsafe { self.set(ptep, addr, pte) };
+    }
+
     /// Takes zero pages, where they are mapped, out of a slot's hole; false where there is no hole
-    /// now.
+    /// now, and nothing is changed.
     pub(super) fn clear_hole(&mut self, slot: &Slot) -> bool {
-        slot.pages()
-            .all(|index| self.is_empty(index) || self.clear_page(index))
+        let mut pages = slot.pages();
+        pages.all(|index| matches!(self.look(index), Seen::Hole))
+            && (slot.pages()).all(|index| self.is_empty(index) || self.clear_page(index))
     }
 
     fn clear_page(&mut self, index: usize) -> bool {

@@ -11,6 +11,7 @@ use super::{
         Contents,
         Which, //
     },
+    folio::Folio,
     notifier::Bracket,
     page_table::{
         look_up,
@@ -208,22 +209,37 @@ fn each_part(range: &VmaRange<'_>, mut work: impl FnMut(&Window<'_>, usize)) {
 impl Entries<'_> {
     /// Puts migration entries where pages of a source are mapped here.
     fn freeze_elsewhere(&mut self, slot: &mut Slot) {
-        for (number, index) in slot.pages().enumerate() {
+        let pages = slot.pages();
+        let mut number = 0;
+        while number < pages.len() {
             let Some(src) = slot.src() else {
                 return;
             };
+            let run = self.freeze_run(src, number, pages.start + number..pages.end);
+            if run > 0 {
+                // All at once: a folio of which a part is mapped would be queued for a split.
+                // SAFETY: The pages were mapped here, and are no longer.
+                unsafe { self.mappings().remove(src, number, run) };
+                // SAFETY: The mappings' references; another one is the slot's, or the fault
+                // handler's.
+                unsafe { src.put_some(run) };
+                slot.set_unmapped();
+            }
+            number += run.max(1);
+        }
+    }
+
+    /// Puts migration entries where the first of `indices` map the pages of a source from page
+    /// `number` on, one after the other, and says for how many.
+    fn freeze_run(&mut self, src: Folio<'_>, number: usize, indices: Range<usize>) -> usize {
+        let pages = indices.zip(number..);
+        let run = pages.take_while(|&(index, number)| {
             let Some(present) = self.maps(index, src.pfn() + number) else {
-                continue;
+                return false;
             };
             // SAFETY: The entry maps the page; the folio is locked until it is mapped again.
-            if unsafe { self.freeze(index, src, number, present) }.is_err() {
-                continue;
-            }
-            // SAFETY: The page was mapped here, and is no longer.
-            unsafe { self.mappings().remove(src, number, 1) };
-            // SAFETY: The mapping's reference; another one is the slot's, or the fault handler's.
-            unsafe { src.put_some(1) };
-            slot.set_unmapped();
-        }
+            unsafe { self.freeze(index, src, number, present) }.is_ok()
+        });
+        run.count()
     }
 }

@@ -160,10 +160,11 @@ impl<'a> VmaRange<'a> {
         anonymous && !unsafe { raw::userfaultfd_missing(vma) }
     }
 
-    /// Whether a hole may be filled with a folio as large as what one entry maps.
+    /// Whether a hole may be filled with a folio as large as what one entry maps: neither the area
+    /// nor the process is to have none.
     pub(crate) fn may_be_huge(&self) -> bool {
         // SAFETY: By the type invariants the area is valid and locked.
-        cfg!(CONFIG_TRANSPARENT_HUGEPAGE) && !unsafe { raw::vma_has_no_huge_pages(self.vma()) }
+        !unsafe { raw::vma_thp_disabled(self.vma()) }
     }
 
     /// Whether pages may still be added: the address space is not being reaped.

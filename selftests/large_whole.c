@@ -8,6 +8,7 @@
 #include <linux/userfaultfd.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -261,19 +262,48 @@ TEST_F(mover, hole)
 }
 
 /* Memory that wants no huge pages gets none from a device either. */
-TEST(hole_of_small_pages)
+static void expect_small_pages(struct __test_metadata *_metadata, char *memory)
 {
 	struct hmm_test_move move;
-	char *memory = pages_map(TABLE);
 	int fd = own_open();
 
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_NOHUGEPAGE));
 	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE,
 			   HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
 	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(PAGES, move.result.migrated);
 	EXPECT_EQ(PAGES, move.result.given);
 	EXPECT_EQ(PAGES, own_to_system(fd, memory, PAGES));
+	EXPECT_EQ(0, huge_pages_kb(memory));
+	close(fd);
+}
+
+TEST(hole_of_small_pages)
+{
+	char *memory = pages_map(TABLE);
+
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_NOHUGEPAGE));
+	expect_small_pages(_metadata, memory);
+}
+
+/* Nor does that of a process which wants none. */
+TEST(hole_of_a_process_of_small_pages)
+{
+	char *memory = pages_map(TABLE);
+
+	ASSERT_EQ(0, prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	expect_small_pages(_metadata, memory);
+}
+
+TEST(huge_zero_page_of_small_pages)
+{
+	char *memory = pages_map(PAGES);
+
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
+	ASSERT_TRUE(page_is_zero(memory, 5));
+	ASSERT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_NOHUGEPAGE));
+	expect_small_pages(_metadata, memory);
 }
 
 TEST(huge_zero_page)
@@ -409,6 +439,96 @@ TEST_F(mover, mlocked_mthp)
 		  MLOCK_BATCHES);
 	pages_unmap(memory, PAGES);
 	EXPECT_LE(labs(vm_count("nr_mlock") - locked), MLOCK_BATCHES);
+}
+
+/* Some pages of each folio may be written, and are this process's alone. */
+TEST_F(mover, mlocked_mthp_of_differing_pages)
+{
+	long locked = vm_count("nr_mlock");
+	char *memory = folios_of_16(_metadata);
+	size_t page;
+	pid_t child;
+
+	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
+	child = fork();
+	if (!child)
+		_exit(0);
+	ASSERT_EQ(0, end_of(child));
+	for (page = 0; page < PAGES; page += 16)
+		fill_page(memory, page + 3, 1);
+	ASSERT_EQ(32, folios_of_order(memory, PAGES, 4));
+	round_trip(_metadata, &self->mover, memory);
+	EXPECT_LE(labs(vm_count("nr_mlock") - locked - (long)PAGES),
+		  MLOCK_BATCHES);
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	pages_unmap(memory, PAGES);
+	EXPECT_LE(labs(vm_count("nr_mlock") - locked), MLOCK_BATCHES);
+}
+
+/* It is the child's pages that are locked, and its parent's that are moved. */
+TEST_F(mover, mlocked_mthp_of_a_child)
+{
+	long locked = vm_count("nr_mlock");
+	char *memory = folios_of_16(_metadata);
+	struct pair pair;
+	pid_t child;
+
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		if (syscall(SYS_mlock2, memory, PAGES * PAGE, MLOCK_ONFAULT))
+			_exit(1);
+		pair_child_turn(&pair);
+		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	ASSERT_LE(labs(vm_count("nr_mlock") - locked - (long)PAGES),
+		  MLOCK_BATCHES);
+	round_trip(_metadata, &self->mover, memory);
+	EXPECT_LE(labs(vm_count("nr_mlock") - locked - (long)PAGES),
+		  MLOCK_BATCHES);
+	pair_go(&pair);
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_LE(labs(vm_count("nr_mlock") - locked), MLOCK_BATCHES);
+}
+
+static long partly_mapped(void)
+{
+	return file_number("/sys/kernel/mm/transparent_hugepage/hugepages-64kB/stats/nr_anon_partially_mapped",
+			   NULL);
+}
+
+/* Shared folios that the driver leaves are not queued to be split. */
+TEST(declined_mthp)
+{
+	struct hmm_test_move move;
+	char *memory = folios_of_16(_metadata);
+	long before = partly_mapped();
+	int fd = own_open();
+	struct pair pair;
+	pid_t child;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_LE(0, before);
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		pair_child_turn(&pair);
+		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	move = own_request(memory, PAGES, HMM_TEST_TO_DEVICE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
+	move.driver.drop_percent = 100;
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(PAGES, move.result.left[HMM_TEST_DECLINED]);
+	EXPECT_EQ(before, partly_mapped());
+	EXPECT_EQ(32, folios_of_order(memory, PAGES, 4));
+	pair_go(&pair);
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	close(fd);
 }
 
 #define GROUP	"/sys/fs/cgroup/hmm_migrate_large"
