@@ -53,7 +53,10 @@ pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
     // Entries are cleared before references are counted: a fast pin takes its reference first, and
     // then looks at the entry.
     smp_mb(Full);
-    batch.each_source(|source| find_pins(call, source));
+    batch.each_source(|source| {
+        find_tags(source)?;
+        find_pins(call, source)
+    });
     if call.will_retry() {
         return None;
     }
@@ -77,6 +80,12 @@ fn unmap_others(batch: &mut Contents<'_>) {
     if is_unmapped_by_pages {
         rmap::flush_unmapped();
     }
+}
+
+/// What has tags stays: a driver's copy would come without them. Nobody can set one any more.
+fn find_tags(source: &Slot) -> Result<(), Reason> {
+    let has_tags = source.src().is_some_and(|src| src.has_tags());
+    (!has_tags).then_some(()).ok_or(Reason::Kind)
 }
 
 /// One reference is ours, or the fault handler's; mappings and the swap cache explain the others.

@@ -648,6 +648,21 @@ __helper int hmm_raw_folio_expected_ref_count(struct folio *folio)
 	return folio_expected_ref_count(folio);
 }
 
+/* arm64 keeps tags of a page's contents beside it. */
+__helper bool hmm_raw_page_has_tags(struct page *page)
+{
+#ifdef CONFIG_ARM64_MTE
+	return page_mte_tagged(page);
+#else
+	return false;
+#endif
+}
+
+__helper void hmm_raw_flush_dcache_folio(struct folio *folio)
+{
+	flush_dcache_folio(folio);
+}
+
 __helper bool hmm_raw_folio_is_partly_mapped(struct folio *folio)
 {
 	return folio_test_large(folio) && !folio_entire_mapcount(folio) &&
@@ -1259,6 +1274,11 @@ __helper unsigned long hmm_raw_vma_end(struct vm_area_struct *vma)
 __helper bool hmm_raw_vma_may_be_written(struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_WRITE;
+}
+
+__helper bool hmm_raw_vma_has_tags(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MTE;
 }
 
 __helper bool hmm_raw_vma_is_temporary_stack(struct vm_area_struct *vma)

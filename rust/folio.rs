@@ -190,6 +190,24 @@ impl<'a> Folio<'a> {
         has_poison -> bool = folio_contain_hwpoisoned_page
     }
 
+    /// Whether a page of system memory has tags beside its contents, which no driver copies.
+    ///
+    /// Of a folio that is mapped nowhere, the answer stays true.
+    pub(crate) fn has_tags(self) -> bool {
+        // SAFETY: By the type invariants the folio is valid, and so are its pages.
+        let is_tagged = |number| unsafe { raw::page_has_tags(self.page(number)) };
+        cfg!(CONFIG_ARM64_MTE) && !self.is_zone_device() && (0..self.pages()).any(is_tagged)
+    }
+
+    /// Has instructions read again what has been written to it, where a processor could have others
+    /// cached for the same address.
+    pub(super) fn flush_dcache(self) {
+        if !self.is_device_private() {
+            // SAFETY: By the type invariants the folio is valid.
+            unsafe { raw::flush_dcache_folio(self.as_ptr()) };
+        }
+    }
+
     /// The frame numbers of its pages.
     pub(crate) fn pfns(self) -> core::ops::Range<usize> {
         self.pfn()..self.pfn() + self.pages()

@@ -411,6 +411,7 @@ impl Slot {
         let Some(dst) = self.dst() else {
             return;
         };
+        dst.flush_dcache();
         if !dst.is_zone_device() {
             lru::offer_for_split(dst);
             self.held |= held::OFF_LRU;
@@ -438,6 +439,7 @@ impl Slot {
         if dst.order() > 1 && unsafe { raw::folio_memcg_alloc_deferred(dst.as_ptr()) } != 0 {
             return Err(Reason::NoMemory);
         }
+        dst.flush_dcache();
         // SAFETY: The folio is locked by us.
         unsafe { raw::__folio_mark_uptodate(dst.as_ptr()) };
         self.held |= held::CHARGED;

@@ -150,14 +150,17 @@ impl<'a> VmaRange<'a> {
         unsafe { raw::vma_is_mlocked(self.vma()) }
     }
 
-    /// Whether missing pages may be filled: anonymous memory whose faults nobody has reserved.
+    /// Whether missing pages may be filled: anonymous memory whose faults nobody has reserved, and
+    /// which is to have no tags, as memory of a device may have none.
     pub(crate) fn may_fill_holes(&self) -> bool {
         let vma = self.vma();
 
         // SAFETY: By the type invariants the area is valid and locked.
         let anonymous = unsafe { raw::vma_is_anonymous(vma) };
         // SAFETY: As above.
-        anonymous && !unsafe { raw::userfaultfd_missing(vma) }
+        let tagged = unsafe { raw::vma_has_tags(vma) };
+        // SAFETY: As above.
+        anonymous && !tagged && !unsafe { raw::userfaultfd_missing(vma) }
     }
 
     /// Whether a hole may be filled with a folio as large as what one entry maps: neither the area
