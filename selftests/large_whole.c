@@ -493,10 +493,12 @@ TEST_F(mover, mlocked_mthp_of_a_child)
 	EXPECT_LE(labs(vm_count("nr_mlock") - locked), MLOCK_BATCHES);
 }
 
+#define SIZE_STATS \
+	"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/stats/"
+
 static long partly_mapped(void)
 {
-	return file_number("/sys/kernel/mm/transparent_hugepage/hugepages-64kB/stats/nr_anon_partially_mapped",
-			   NULL);
+	return file_number(SIZE_STATS "nr_anon_partially_mapped", NULL);
 }
 
 /* Shared folios that the driver leaves are not queued to be split. */

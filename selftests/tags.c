@@ -4,6 +4,7 @@
  * of the pointer. A driver's copy engine does not know of them: memory that has
  * some stays where it is, with contents and tags.
  */
+#include <asm/hwcap.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 
@@ -13,9 +14,6 @@
 #define TAG	(5UL << 56)
 #define NO_TAGS	"this processor has no memory tags"
 
-#ifndef HWCAP2_MTE
-#define HWCAP2_MTE	(1 << 18)
-#endif
 #ifndef PROT_MTE
 #define PROT_MTE	0x20
 #endif
@@ -62,7 +60,7 @@ static bool has_tags(char *memory)
 	pid_t child = fork();
 
 	if (!child) {
-		*(volatile char *)memory;
+		asm volatile("ldrb w9, [%0]" :: "r" (memory) : "w9");
 		_exit(0);
 	}
 	return end_of(child) == 128 + SIGSEGV;
