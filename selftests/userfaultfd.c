@@ -21,11 +21,6 @@ static int let_write(int uffd, const void *addr)
 	return uffd_wp(uffd, addr, 1, false);
 }
 
-static int let_access(int uffd, const void *addr)
-{
-	return uffd_rwp(uffd, addr, 1, false);
-}
-
 static int give_zeros(int uffd, const void *addr)
 {
 	return uffd_zero(uffd, addr, 1);
@@ -171,6 +166,13 @@ TEST_F(mover, shared_with_a_child)
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 
+/* Kernels before 7.3 protect from writes alone. */
+#ifdef UFFDIO_RWPROTECT
+static int let_access(int uffd, const void *addr)
+{
+	return uffd_rwp(uffd, addr, 1, false);
+}
+
 TEST_F(mover, read_write_protected)
 {
 	int uffd = uffd_open(UFFD_FEATURE_RWP);
@@ -194,6 +196,34 @@ TEST_F(mover, read_write_protected)
 	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
 }
 
+TEST(read_write_protected_zero_page)
+{
+	int uffd = uffd_open(UFFD_FEATURE_RWP), page;
+	char *memory = pages_map(PAGES);
+
+	ASSERT_GE(uffd, 0);
+	for (page = 0; page < PAGES; page++)
+		ASSERT_TRUE(page_is_zero(memory, page));
+	ASSERT_EQ(0, uffd_register(uffd, memory, PAGES,
+				   UFFDIO_REGISTER_MODE_RWP));
+	ASSERT_EQ(0, uffd_rwp(uffd, memory, PAGES, true));
+	expect_left(_metadata, memory, HMM_TEST_KIND);
+	EXPECT_EQ(PAGES, marked(memory));
+	EXPECT_TRUE(reads_are_told(uffd, memory, 1, UFFD_PAGEFAULT_FLAG_RWP,
+				   let_access));
+}
+#else
+TEST(read_write_protected)
+{
+	SKIP(return, "no UFFDIO_RWPROTECT in this kernel's headers");
+}
+
+TEST(read_write_protected_zero_page)
+{
+	SKIP(return, "no UFFDIO_RWPROTECT in this kernel's headers");
+}
+#endif
+
 /*
  * Somebody wants to know of the first write to a page that is the zero page:
  * that is forgotten if another page is put in its place.
@@ -212,23 +242,6 @@ TEST(write_protected_zero_page)
 	expect_left(_metadata, memory, HMM_TEST_KIND);
 	EXPECT_EQ(PAGES, marked(memory));
 	EXPECT_TRUE(writes_are_told(uffd, memory));
-}
-
-TEST(read_write_protected_zero_page)
-{
-	int uffd = uffd_open(UFFD_FEATURE_RWP), page;
-	char *memory = pages_map(PAGES);
-
-	ASSERT_GE(uffd, 0);
-	for (page = 0; page < PAGES; page++)
-		ASSERT_TRUE(page_is_zero(memory, page));
-	ASSERT_EQ(0, uffd_register(uffd, memory, PAGES,
-				   UFFDIO_REGISTER_MODE_RWP));
-	ASSERT_EQ(0, uffd_rwp(uffd, memory, PAGES, true));
-	expect_left(_metadata, memory, HMM_TEST_KIND);
-	EXPECT_EQ(PAGES, marked(memory));
-	EXPECT_TRUE(reads_are_told(uffd, memory, 1, UFFD_PAGEFAULT_FLAG_RWP,
-				   let_access));
 }
 
 /* Marks where nothing is yet. */

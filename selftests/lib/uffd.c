@@ -59,6 +59,7 @@ int uffd_wp(int fd, const void *addr, size_t npages, bool on)
 	return ioctl(fd, UFFDIO_WRITEPROTECT, &protect) ? -errno : 0;
 }
 
+#ifdef UFFDIO_RWPROTECT
 /* Waits for any access from now on, or no longer. */
 int uffd_rwp(int fd, const void *addr, size_t npages, bool on)
 {
@@ -69,6 +70,7 @@ int uffd_rwp(int fd, const void *addr, size_t npages, bool on)
 
 	return ioctl(fd, UFFDIO_RWPROTECT, &protect) ? -errno : 0;
 }
+#endif
 
 int uffd_zero(int fd, const void *addr, size_t npages)
 {
