@@ -40,6 +40,7 @@ help:
 	@echo '  HMM_MIGRATE_CACHE=DIR    where the tools, the kernel and the builds are kept (default ~/.cache/hmm-migrate)'
 	@echo '  JOBS=N                   compile N files at a time (default: processors + 1)'
 	@echo '  FIXES=1                  repair the rest of the kernel with patches/fixes/, and test that, too'
+	@echo '  LINUX=7.2                that kernel of Debian instead of 7.3, with patches/7.2/ to bring the module there'
 	@echo '  KDIR=DIR                 a patched kernel tree of your own'
 	@echo '  LLVM=1|-22|DIR/          tools of your own, as kbuild takes it'
 	@echo '  CPUS=2|4|8               processors of the machine (default 2)'

@@ -21,7 +21,7 @@ configure() {
 	[ ! -e "$out/.config" ] || [ ! "$out/.config" -ot "$out/fragment" ] || rm "$out/.config"
 	if ! fragments | cmp -s - "$out/fragment" || [ ! -e "$out/.config" ] ||
 		[ "$src/mm/Kconfig" -nt "$out/.config" ] || [ "$src/lib/Kconfig.debug" -nt "$out/.config" ]; then
-		say "configuring the $PROFILE kernel"
+		say "configuring the $KERNEL kernel"
 		fragments > "$out/fragment"
 		kbuild "$src" "$out" tinyconfig > "$out/config.log" 2>&1 || die "tinyconfig failed: $out/config.log"
 		in_root "$src/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" "$out/fragment" >> "$out/config.log" 2>&1

@@ -10,10 +10,15 @@ PROFILE=${PROFILE:-release}
 JOBS=${JOBS:-$(($(nproc) + 1))}
 FIXES=${FIXES:-}
 [ "$FIXES" != 0 ] || FIXES=
+LINUX=${LINUX:-}
 # What the caller gave to its own make is not meant for the makes that are started here.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 # shellcheck source=scripts/versions
 . "$TOP/scripts/versions"
+[ "$LINUX" != "$LINUX_SERIES" ] || LINUX=
+# What is built, by the name that its logs have.
+# shellcheck disable=SC2034 # by those who source this
+KERNEL=$PROFILE${LINUX:+-$LINUX}
 
 mkdir -p "$CACHE"
 CACHE=$(cd "$CACHE" && pwd)
@@ -43,6 +48,12 @@ release | small) ;;
 arm64) ARCH=arm64 IMAGE=arch/arm64/boot/Image ;;
 *) SLOW=1 ;;
 esac
+
+if [ -n "$LINUX" ]; then
+	[ -n "${OTHER_LINUX[$LINUX]:-}" ] || die "there is no LINUX=$LINUX here: $LINUX_SERIES or ${!OTHER_LINUX[*]}"
+	[ -z "${KDIR:-}" ] || die "LINUX= and KDIR= both say which kernel it is"
+	[ -z "$FIXES" ] || die "FIXES=1 is for $LINUX_SERIES: patches/fixes/ repair that kernel, and not $LINUX"
+fi
 
 [ -z "${LLVM:-}" ] || [ -n "${KDIR:-}" ] || die "tools of your own (LLVM=) need a kernel tree of your own (KDIR=)"
 
@@ -146,6 +157,15 @@ root_packages() {
 root_dir() {
 	echo "$CACHE/root-$(key_of "$DEBIAN_SUITE" "$LINUX_SOURCE_VERSION" "$LLVM_MAJOR" "$BINDGEN_VERSION" \
 		"$(root_packages)" < "$TOP/scripts/root-hooks")"
+}
+
+# Where the kernel's source package is unpacked: that of another kernel than the usual one has its own folder.
+source_root() {
+	if [ -z "$LINUX" ]; then
+		root_dir
+	else
+		echo "$CACHE/source-$LINUX-$(key_of "$DEBIAN_SUITE" "${OTHER_LINUX[$LINUX]}" < /dev/null)"
+	fi
 }
 
 # A root file system beside the toolchain's, with what an arm64 machine needs: the emulator, busybox, the C library.
