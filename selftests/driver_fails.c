@@ -82,6 +82,7 @@ FIXTURE_SETUP(fails)
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(0, swap_on());
 	folio_order_add(4);
+	touch_heap_and_stack();
 	self->mlocked = vm_settled("nr_mlock");
 	self->isolated = vm_count("nr_isolated_anon");
 	self->pte_kb = status_kb("VmPTE");

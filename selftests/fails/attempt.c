@@ -20,9 +20,9 @@ static bool begins_on_device(const struct attempt *attempt)
 }
 
 /* What the process itself needs later must not be counted then. */
-static void touch_heap_and_stack(void)
+void touch_heap_and_stack(void)
 {
-	char *heap = malloc(1 << 16), stack[1 << 14];
+	char *heap = malloc(1 << 16), stack[1 << 16];
 
 	explicit_bzero(heap, 1 << 16);
 	explicit_bzero(stack, sizeof(stack));

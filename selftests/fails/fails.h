@@ -52,6 +52,7 @@ struct attempt {
 };
 
 /* attempt.c */
+void touch_heap_and_stack(void);
 void fault_set(int fd, struct hmm_test_fault fault);
 bool attempt_prepare(struct attempt *attempt, size_t npages);
 struct hmm_test_driver attempt_driver(const struct attempt *attempt);
