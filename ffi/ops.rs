@@ -89,8 +89,8 @@ unsafe impl MigrateOps for COps {
 ///
 /// # Safety
 ///
-/// `ops` is NULL or points to a valid table, whose callbacks keep the contract of [`MigrateOps`] with
-/// `private`.
+/// `ops` is NULL or points to a valid table, whose callbacks keep the contract of [`MigrateOps`]
+/// with `private`.
 ///
 /// # Errors
 ///

@@ -61,8 +61,8 @@ struct Search {
 /// An address space that may map a folio, and where the folio, or what the area has of it, would
 /// begin there; after the first `skipped` of them.
 ///
-/// An area that a child has inherited is one, whatever it maps by now. Without the mmap lock nothing
-/// but the reference of `_anon_vma` keeps it during the walk: the folio may be mapped nowhere.
+/// An area that a child has inherited is one, whatever it maps by now. Without the mmap lock
+/// nothing but a reference keeps the anon_vma during the walk: the folio may be mapped nowhere.
 ///
 /// # Context
 ///

@@ -13,7 +13,7 @@ TEST_F(mover, round_trip)
 	EXPECT_TRUE(mover_is_away(&self->mover, memory, PAGES));
 	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
 	EXPECT_EQ(PAGES, pages_at(memory, PAGES, SYSTEM));
-	EXPECT_FALSE(mover_is_away(&self->mover, memory, 1));
+	EXPECT_TRUE(mover_none_away(&self->mover, memory, 1));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 
@@ -37,8 +37,8 @@ TEST_F(mover, one_page)
 	fill(memory, 3, 1);
 	ASSERT_EQ(1, mover_away(&self->mover, memory + PAGE, 1));
 	EXPECT_TRUE(mover_is_away(&self->mover, memory + PAGE, 1));
-	EXPECT_FALSE(mover_is_away(&self->mover, memory, 1));
-	EXPECT_FALSE(mover_is_away(&self->mover, memory + 2 * PAGE, 1));
+	EXPECT_TRUE(mover_none_away(&self->mover, memory, 1));
+	EXPECT_TRUE(mover_none_away(&self->mover, memory + 2 * PAGE, 1));
 	ASSERT_EQ(1, mover_back(&self->mover, memory + PAGE, 1));
 	EXPECT_EQ(-1, wrong(memory, 3, 1));
 }

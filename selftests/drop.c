@@ -41,7 +41,7 @@ static void drop_at_each_stage(struct __test_metadata *_metadata,
 		ASSERT_EQ(0, pages_at(memory, PAGES, ELSEWHERE))
 			TH_LOG("after %s", stages[stage].name);
 		if (!stages[stage].may_move)
-			ASSERT_EQ(0, mover_pages_away(mover, memory, PAGES))
+			ASSERT_TRUE(mover_none_away(mover, memory, PAGES))
 				TH_LOG("after %s", stages[stage].name);
 		ASSERT_EQ(-1, wrong(memory, PAGES, 1))
 			TH_LOG("after %s", stages[stage].name);

@@ -106,8 +106,8 @@ TEST_F(mover, mthp_in_part)
 
 	ASSERT_EQ(100, mover_away(&self->mover, memory + 10 * PAGE, 100));
 	EXPECT_TRUE(mover_is_away(&self->mover, memory + 10 * PAGE, 100));
-	EXPECT_FALSE(mover_is_away(&self->mover, memory + 9 * PAGE, 1));
-	EXPECT_FALSE(mover_is_away(&self->mover, memory + 110 * PAGE, 1));
+	EXPECT_TRUE(mover_none_away(&self->mover, memory + 9 * PAGE, 1));
+	EXPECT_TRUE(mover_none_away(&self->mover, memory + 110 * PAGE, 1));
 	ASSERT_EQ(100, mover_back(&self->mover, memory + 10 * PAGE, 100));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 	if (stays_whole(&self->mover))
@@ -339,7 +339,7 @@ TEST_F(mover, held)
 	ASSERT_EQ(0, own_hold(fd, pfn_of(memory + 7 * PAGE),
 			      HMM_TEST_HOLD_REFERENCE));
 	mover_away(&self->mover, memory, PAGES);
-	EXPECT_EQ(0, mover_pages_away(&self->mover, memory, PAGES));
+	EXPECT_TRUE(mover_none_away(&self->mover, memory, PAGES));
 	EXPECT_EQ(2048, huge_pages_kb(memory));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 	ASSERT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));

@@ -121,7 +121,7 @@ TEST_F(mover, pinned)
 	gup = longterm_pin(memory + 3 * PAGE, 1);
 	ASSERT_GE(gup, 0);
 	mover_away(&self->mover, memory, PAGES);
-	EXPECT_FALSE(mover_is_away(&self->mover, memory + 3 * PAGE, 1));
+	EXPECT_TRUE(mover_none_away(&self->mover, memory + 3 * PAGE, 1));
 	EXPECT_TRUE(mover_is_away(&self->mover, memory, 3));
 	EXPECT_TRUE(mover_is_away(&self->mover, memory + 4 * PAGE, PAGES - 4));
 	EXPECT_EQ(SYSTEM, place_of(memory + 3 * PAGE));

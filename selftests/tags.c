@@ -75,7 +75,7 @@ TEST_F(mover, tagged)
 	memory = tagged_pages(_metadata);
 	tagged = tag(memory, PAGES);
 	mover_away(&self->mover, memory, PAGES);
-	EXPECT_EQ(0, mover_pages_away(&self->mover, memory, PAGES));
+	EXPECT_TRUE(mover_none_away(&self->mover, memory, PAGES));
 	EXPECT_EQ(-1, wrong(tagged, PAGES, 1));
 	EXPECT_TRUE(has_tags(memory));
 }

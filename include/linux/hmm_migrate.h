@@ -348,8 +348,8 @@ int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
  * Return: 0 when the range was worked through, moved or not; -EINVAL for a bad
  * argument, and for an area of which nothing can ever move (hugetlb, DAX, shadow
  * stacks, secret memory, VM_IO, VM_PFNMAP and other special ones) or that may not
- * be read; -EINTR when a
- * fatal signal came between two windows: what has moved stays moved.
+ * be read; -EINTR when a fatal signal came between two windows: what has moved
+ * stays moved.
  */
 int hmm_migrate_range(const struct hmm_migrate_ops *ops,
 		      struct vm_area_struct *vma, unsigned long start,

@@ -159,6 +159,7 @@ long mover_away(struct mover *mover, void *addr, size_t npages);
 long mover_back(struct mover *mover, void *addr, size_t npages);
 size_t mover_pages_away(struct mover *mover, void *addr, size_t npages);
 bool mover_is_away(struct mover *mover, void *addr, size_t npages);
+bool mover_none_away(struct mover *mover, void *addr, size_t npages);
 
 /* migrator.c: a thread that moves memory back and forth until it is stopped */
 struct migrator {

@@ -74,3 +74,11 @@ bool mover_is_away(struct mover *mover, void *addr, size_t npages)
 {
 	return mover_pages_away(mover, addr, npages) == npages;
 }
+
+/* Of what goes from a node to itself nobody can tell. */
+bool mover_none_away(struct mover *mover, void *addr, size_t npages)
+{
+	if (mover->kind == OWN_NODES && !nodes_exist())
+		return true;
+	return mover_pages_away(mover, addr, npages) == 0;
+}
