@@ -183,9 +183,13 @@ impl Drop for Lists {
 /// Lets the core split a large anonymous folio of ordinary memory, one day, that is not much used.
 ///
 /// What a page fault brings is queued in the same way.
-pub(super) fn offer_for_split(folio: Folio<'_>) {
+///
+/// # Safety
+///
+/// The folio is locked by us, and charged.
+pub(super) unsafe fn offer_for_split(folio: Folio<'_>) {
     if folio.order() == span::HUGE_ORDER && folio.is_anon() && !folio.is_zone_device() {
-        // SAFETY: The folio is locked by us, charged, and of an order that has the list's links.
+        // SAFETY: The caller's promise; the folio is of an order that has the list's links.
         unsafe { raw::deferred_split_folio(folio.as_ptr()) };
     }
 }

@@ -413,7 +413,8 @@ impl Slot {
         };
         dst.flush_dcache();
         if !dst.is_zone_device() {
-            lru::offer_for_split(dst);
+            // SAFETY: By the type invariants it is locked by us; the charge of the source is its.
+            unsafe { lru::offer_for_split(dst) };
             self.held |= held::OFF_LRU;
         }
     }
@@ -475,7 +476,8 @@ impl Slot {
     pub(super) fn set_filled(&mut self) {
         self.state = State::Filled;
         if let Some(dst) = self.dst() {
-            lru::offer_for_split(dst);
+            // SAFETY: By the type invariants it is locked by us; what fills a hole is charged.
+            unsafe { lru::offer_for_split(dst) };
         }
     }
 
