@@ -87,6 +87,7 @@ pub(crate) mod held {
 ///   Without it `src` is NULL, or the folio of the fault.
 /// * With [`held::DESTINATION`] the same holds for `dst`.
 /// * `anon_vma`, where it is not NULL, has one reference of ours.
+/// * What the other bits of `held` say is so.
 #[must_use = "what a slot holds is given back by the batch that it is in"]
 pub(crate) struct Slot {
     src: *mut bindings::folio,
