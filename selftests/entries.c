@@ -132,6 +132,9 @@ TEST(huge_page_used)
 
 	if (!huge_pages_exist())
 		SKIP(return, NO_HUGE_PAGES);
+	/* migration_entry_supports_ad() */
+	if (!swap_exists())
+		SKIP(return, "entries of this kernel do not say what was used");
 	ASSERT_GE(fd, 0);
 	ASSERT_NE(NULL, memory);
 	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "1"));
