@@ -7,7 +7,6 @@
 #define HMM_MIGRATE_FFI_BINDINGS_H
 
 #include <linux/cacheflush.h>
-#include <linux/cleanup.h>
 #include <linux/compiler_types.h>
 #include <linux/folio_batch.h>
 #include <linux/fs.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Inline functions and macros of the kernel as functions that Rust can call.
- * None has a loop. What some of them decide is what the kernel decides in the
- * same place, and so is named by them. Where
- * CONFIG_RUST_INLINE_HELPERS is on they are linked into the module as
+ * None has a loop, and none decides anything but what a configuration lacks.
+ * Where CONFIG_RUST_INLINE_HELPERS is on they are linked into the module as
  * bitcode and inlined, else they are an object of their own.
  */
 
@@ -663,10 +662,14 @@ __helper void hmm_raw_flush_dcache_folio(struct folio *folio)
 	flush_dcache_folio(folio);
 }
 
-__helper bool hmm_raw_folio_is_partly_mapped(struct folio *folio)
+__helper int hmm_raw_folio_mapcount(struct folio *folio)
 {
-	return folio_test_large(folio) && !folio_entire_mapcount(folio) &&
-	       folio_mapcount(folio) < folio_nr_pages(folio);
+	return folio_mapcount(folio);
+}
+
+__helper int hmm_raw_folio_entire_mapcount(struct folio *folio)
+{
+	return folio_entire_mapcount(folio);
 }
 
 __helper bool hmm_raw_folio_mapped(struct folio *folio)
@@ -692,11 +695,6 @@ __helper void hmm_raw_folio_set_index(struct folio *folio, unsigned long index)
 __helper unsigned long hmm_raw_folio_mapping_flags(struct folio *folio)
 {
 	return (unsigned long)folio->mapping & FOLIO_MAPPING_FLAGS;
-}
-
-__helper unsigned long hmm_raw_flag_mapping_anon(void)
-{
-	return FOLIO_MAPPING_ANON;
 }
 
 __helper bool hmm_raw_folio_has_mapping(struct folio *folio)
@@ -890,15 +888,14 @@ __helper int hmm_raw_split_huge_page(struct page *page)
 	return split_huge_page_to_list_to_order(page, NULL, 0);
 }
 
-/* The file may lose the folio at any time; its mapping stays for RCU readers. */
-__helper bool hmm_raw_folio_file_can_migrate(struct folio *folio)
+__helper bool hmm_raw_mapping_inaccessible(struct address_space *mapping)
 {
-	struct address_space *mapping;
+	return mapping_inaccessible(mapping);
+}
 
-	guard(rcu)();
-	mapping = folio_mapping(folio);
-	return mapping && !mapping_inaccessible(mapping) &&
-	       !folio_test_swapcache(folio) && mapping->a_ops->migrate_folio;
+__helper bool hmm_raw_mapping_has_migrate_folio(struct address_space *mapping)
+{
+	return mapping->a_ops->migrate_folio;
 }
 
 /* It waits for nothing: the locks of other folios are held meanwhile. */
@@ -1009,16 +1006,20 @@ __helper void hmm_raw_folio_add_new_anon_rmap(struct folio *folio,
 	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
 }
 
-/* As folio_add_new_anon_rmap() for a small folio. */
-__helper void hmm_raw_folio_set_anon(struct folio *folio,
-				     struct vm_area_struct *vma,
-				     unsigned long addr)
+__helper bool hmm_raw_folio_test_swapbacked(struct folio *folio)
 {
-	if (!folio_test_swapbacked(folio) && !(vma->vm_flags & VM_DROPPABLE))
-		__folio_set_swapbacked(folio);
-	folio->index = linear_anon_page_index(vma, addr);
-	WRITE_ONCE(folio->mapping,
-		   (void *)vma->anon_vma + FOLIO_MAPPING_ANON);
+	return folio_test_swapbacked(folio);
+}
+
+__helper void hmm_raw___folio_set_swapbacked(struct folio *folio)
+{
+	__folio_set_swapbacked(folio);
+}
+
+__helper void hmm_raw_folio_set_anon_vma(struct folio *folio,
+					 struct anon_vma *anon_vma)
+{
+	WRITE_ONCE(folio->mapping, (void *)anon_vma + FOLIO_MAPPING_ANON);
 }
 
 __helper void hmm_raw_rmap_walk(struct folio *folio,
@@ -1271,6 +1272,16 @@ __helper unsigned long hmm_raw_vma_end(struct vm_area_struct *vma)
 	return vma->vm_end;
 }
 
+__helper struct anon_vma *hmm_raw_vma_anon_vma(struct vm_area_struct *vma)
+{
+	return vma->anon_vma;
+}
+
+__helper bool hmm_raw_vma_is_droppable(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_DROPPABLE;
+}
+
 __helper bool hmm_raw_vma_may_be_written(struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_WRITE;
@@ -1341,11 +1352,9 @@ __helper int hmm_raw_folio_memcg_alloc_deferred(struct folio *folio)
 __helper void hmm_raw_notifier_start(struct mmu_notifier_range *range,
 				     struct mm_struct *mm,
 				     unsigned long start, unsigned long end,
-				     bool migrates, void *owner)
+				     enum mmu_notifier_event event, void *owner)
 {
-	mmu_notifier_range_init_owner(range, migrates ? MMU_NOTIFY_MIGRATE :
-							MMU_NOTIFY_CLEAR,
-				      0, mm, start, end, owner);
+	mmu_notifier_range_init_owner(range, event, 0, mm, start, end, owner);
 	mmu_notifier_invalidate_range_start(range);
 }
 

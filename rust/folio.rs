@@ -20,7 +20,8 @@ use core::{
 };
 use kernel::{
     bindings,
-    ffi::c_void, //
+    ffi::c_void,
+    sync::rcu, //
 };
 
 /// A folio to look at.
@@ -96,8 +97,7 @@ impl<'a> Folio<'a> {
     pub(crate) fn is_plain_anon(self) -> bool {
         // SAFETY: By the type invariants the folio is valid.
         let flags = unsafe { raw::folio_mapping_flags(self.as_ptr()) };
-        // SAFETY: A constant.
-        flags == unsafe { raw::flag_mapping_anon() }
+        flags == bindings::FOLIO_MAPPING_ANON as usize
     }
 
     look! {
@@ -161,8 +161,12 @@ impl<'a> Folio<'a> {
         is_device_coherent -> bool = folio_is_device_coherent
     }
     look! {
-        /// Whether some page of a large folio is surely mapped nowhere.
-        is_partly_mapped -> bool = folio_is_partly_mapped
+        /// How often it is mapped whole, by one entry.
+        entire_mapcount -> i32 = folio_entire_mapcount
+    }
+    look! {
+        /// How often it and its pages are mapped.
+        mapcount -> i32 = folio_mapcount
     }
     look! {
         /// How many references there are.
@@ -219,13 +223,32 @@ impl<'a> Folio<'a> {
         unsafe { raw::folio_page(self.as_ptr(), number) }
     }
 
+    /// Whether some page of a large folio is surely mapped nowhere.
+    pub(crate) fn is_partly_mapped(self) -> bool {
+        self.is_large() && self.entire_mapcount() == 0 && (self.mapcount() as usize) < self.pages()
+    }
+
     /// Whether it may move within system memory: it is anonymous, or its file can move it.
     ///
     /// A file may lose it at any time, unless it is locked, or mapped in a page table whose lock is
     /// held.
     pub(crate) fn may_move_in_system(self) -> bool {
+        self.is_anon() || self.file_can_migrate()
+    }
+
+    /// Whether it is of a file that can move it, and whose pages the kernel may read.
+    fn file_can_migrate(self) -> bool {
+        // What the file loses meanwhile, it frees after RCU readers are done with it.
+        let _reading = rcu::read_lock();
         // SAFETY: By the type invariants the folio is valid.
-        self.is_anon() || unsafe { raw::folio_file_can_migrate(self.as_ptr()) }
+        let mapping = unsafe { raw::folio_mapping(self.as_ptr()) };
+        if mapping.is_null() || self.is_in_swap_cache() {
+            return false;
+        }
+        // SAFETY: The mapping stays while RCU readers may look at it.
+        let inaccessible = unsafe { raw::mapping_inaccessible(mapping) };
+        // SAFETY: As above.
+        !inaccessible && unsafe { raw::mapping_has_migrate_folio(mapping) }
     }
 
     /// What finds the mappings of anonymous memory.

@@ -36,7 +36,7 @@ impl<'a> Bracket<'a> {
     ///
     /// May sleep. No page-table lock may be held.
     pub(crate) fn open(window: &Window<'a>, owner: *mut c_void) -> Self {
-        Self::start(window, true, owner)
+        Self::start(window, bindings::mmu_notifier_event_MMU_NOTIFY_MIGRATE, owner)
     }
 
     /// Begins an invalidation of a part of an address space that the call did not name, which no
@@ -46,17 +46,22 @@ impl<'a> Bracket<'a> {
     ///
     /// As for [`Self::open`].
     pub(crate) fn open_elsewhere(window: &Window<'a>) -> Self {
-        Self::start(window, false, core::ptr::null_mut())
+        let event = bindings::mmu_notifier_event_MMU_NOTIFY_CLEAR;
+        Self::start(window, event, core::ptr::null_mut())
     }
 
-    fn start(window: &Window<'a>, migrates: bool, owner: *mut c_void) -> Self {
+    fn start(
+        window: &Window<'a>,
+        event: bindings::mmu_notifier_event,
+        owner: *mut c_void,
+    ) -> Self {
         let mut range = MaybeUninit::uninit();
         let mm = window.range().mm();
         let (start, end) = (window.start(), window.end());
 
         stats::count(stats::Counter::NotifierBrackets, 1);
         // SAFETY: The mm is valid while the window exists; the call fills all of `range`.
-        unsafe { raw::notifier_start(range.as_mut_ptr(), mm, start, end, migrates, owner) };
+        unsafe { raw::notifier_start(range.as_mut_ptr(), mm, start, end, event, owner) };
         // SAFETY: Filled by the call above.
         let range = unsafe { range.assume_init() };
         // INVARIANT: Told above; the window stands for the mm.

@@ -298,12 +298,37 @@ impl Mappings {
             return;
         }
         // SAFETY: As above: nobody else knows the folio.
-        unsafe { raw::folio_set_anon(ptr, self.vma, addr) };
+        unsafe { self.set_anon(folio, addr) };
         // SAFETY: As above.
         unsafe { raw::set_page_anon_exclusive(folio.page(0)) };
         // SAFETY: As above.
         unsafe { raw::folio_inc_mapcount(ptr) };
         self.count(folio, 1);
+    }
+
+    /// Makes a fresh small folio one of the area's anonymous memory, found at `addr`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::add_new`].
+    #[inline(always)]
+    unsafe fn set_anon(&self, folio: Folio<'_>, addr: usize) {
+        let ptr = folio.as_ptr();
+        // SAFETY: The caller's promise.
+        let droppable = unsafe { raw::vma_is_droppable(self.vma) };
+        // SAFETY: As above.
+        if !droppable && !unsafe { raw::folio_test_swapbacked(ptr) } {
+            // SAFETY: As above: nobody else knows the folio.
+            unsafe { raw::__folio_set_swapbacked(ptr) };
+        }
+        // SAFETY: As above.
+        let index = unsafe { raw::linear_anon_page_index(self.vma, addr) };
+        // SAFETY: As above.
+        unsafe { raw::folio_set_index(ptr, index) };
+        // SAFETY: As above.
+        let anon_vma = unsafe { raw::vma_anon_vma(self.vma) };
+        // SAFETY: As above.
+        unsafe { raw::folio_set_anon_vma(ptr, anon_vma) };
     }
 
     /// Counts that a folio is mapped now, or is no longer.
