@@ -213,13 +213,15 @@ impl Entries<'_> {
             return false;
         };
         let range = self.window().range();
-        // SAFETY: By the type invariants the lock of the table is held. A hole that is not empty
-        // is the zero page.
-        let pte = unsafe { raw::ptep_get_and_clear(range.mm(), addr, ptep) };
-        // SAFETY: A function of the value, which is present.
+        // SAFETY: By the type invariants the lock of the table is held.
+        let pte = unsafe { raw::ptep_get(ptep) };
+        // SAFETY: A function of the value. A hole that is not empty is the zero page, so that it
+        // is present.
         let pfn = unsafe { raw::pte_pfn(pte) };
         // SAFETY: The area is valid.
         unsafe { raw::flush_cache_page(range.vma(), addr, pfn) };
+        // SAFETY: By the type invariants the lock of the table is held.
+        unsafe { raw::ptep_get_and_clear(range.mm(), addr, ptep) };
         self.owe_flush(addr);
         true
     }
