@@ -32,7 +32,7 @@
 //!         lruvec lock, swap cluster lock
 //! ```
 //!
-//! `Documentation/internals.rst` has what each stage takes. Nothing sleeps under a page-table
+//! The manual's page on internals has what each stage takes. Nothing sleeps under a page-table
 //! lock. The TLB is flushed of the window's entries before their lock is given back, and of those
 //! elsewhere before the driver is called.
 
@@ -195,6 +195,19 @@ fn migrate_range(
             return Err(error);
         }
     }
+}
+
+/// Moves what can be moved of the one window that a fault is in.
+fn migrate_fault<'a>(
+    call: &Call,
+    driver: &impl MigrateOps,
+    scratch: &'a mut Scratch<'_>,
+    offset: usize,
+    place: &Place<'_>,
+) -> &'a [Outcome] {
+    stats::count(Counter::Calls, 1);
+    scratch.begin(offset);
+    migrate_window(call, driver, scratch, offset, place)
 }
 
 /// Moves the first pages of a window of device memory as a part of the address space that maps

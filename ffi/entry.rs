@@ -166,9 +166,8 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
         }
         let call = Call::new(policy, Some(fault));
 
-        scratch.begin(offset);
         let place = Place::Vma(window);
-        let outcomes = crate::migrate_window(&call, &driver, &mut scratch, offset, &place);
+        let outcomes = crate::migrate_fault(&call, &driver, &mut scratch, offset, &place);
         tally.add(outcomes);
         let outcome = window.index(at).and_then(|index| outcomes.get(index));
         if let Some(errno) = call.fault_error() {

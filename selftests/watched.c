@@ -177,6 +177,16 @@ TEST_F(watched, counted)
 	stats_off();
 }
 
+TEST_F(watched, faults_counted)
+{
+	ASSERT_EQ(PAGES - 1, own_to_device(self->fd, self->memory, PAGES));
+	ASSERT_EQ(0, stats_on());
+	EXPECT_TRUE(page_is(self->memory, 0, 1));
+	EXPECT_EQ(1, stats("calls"));
+	EXPECT_EQ(1, stats("windows"));
+	stats_off();
+}
+
 TEST_F(watched, counted_by_order)
 {
 	char *memory = huge_pages_map(1, 1);
