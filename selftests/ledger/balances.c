@@ -4,7 +4,9 @@
  * runs the programs uses memory, more or less of it; the difference stays as
  * it is whatever that does, and a page that nobody owns any more is one more.
  */
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ledger.h"
@@ -69,9 +71,26 @@ static long enter_tables(const struct owned *owned)
 	return counted;
 }
 
+static long broken_by_log(void)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char record[1024];
+	ssize_t length;
+	long pages = 0;
+
+	while ((length = read(log, record, sizeof(record) - 1)) > 0) {
+		record[length] = '\0';
+		pages += strstr(record, ": recovery action for ") &&
+			 strstr(record, ": Ignored");
+	}
+	close(log);
+	return pages;
+}
+
 /*
  * Pages that broke and could not be taken from whoever had them: they go out
- * of use when they are freed, and do not come back when they are mended.
+ * of use when they are freed, and do not come back when they are mended. A
+ * kernel without NUMA has no count of them.
  */
 static long broken(void)
 {
@@ -79,6 +98,8 @@ static long broken(void)
 	unsigned int node;
 	long pages = 0;
 
+	if (access("/sys/devices/system/node/node0", F_OK))
+		return broken_by_log();
 	for (node = 0; node < MAX_NODES; node++) {
 		if (!is_node(node))
 			continue;
