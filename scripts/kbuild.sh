@@ -46,3 +46,27 @@ check_options() {
 	done < <(grep '^CONFIG' "$out/fragment" | tac | awk -F= '!seen[$1]++')
 	[ -z "$missing" ] || die "these options did not take:$missing"
 }
+
+# The test programs of a kernel, static, and the list of those that are tests.
+programs() {
+	local src=$1 out=$2 from=$3 sysroot=''
+	[ -e "$from/Makefile" ] || die "$from/Makefile is missing"
+	[ "$ARCH" != arm64 ] || sysroot=$(arm64_root)
+	with_progress "selftests-$KERNEL" 20 in_root make -C "$from" -j"$JOBS" \
+		OUT="$out/selftests" KSRC="$src" KHDR="$out/usr/include" CC="$(compiler)" FIXES="$FIXES" \
+		${sysroot:+SYSROOT="$sysroot" MACHINE=aarch64} \
+		"$(option FAULT_INJECTION)" "$(option TRANSPARENT_HUGEPAGE)" "$(option VMAP_STACK)" \
+		"$(option MEMCG)" "$(option KSM)" "$(option SWAP)"
+}
+
+# An option of the kernel as an argument for make.
+option() { grep "^CONFIG_$1=" "$out/.config" || echo "CONFIG_$1="; }
+
+# The C compiler, as kbuild understands LLVM=.
+compiler() {
+	case ${LLVM:-1} in
+	*/) echo "${LLVM}clang" ;;
+	-*) echo "clang$LLVM" ;;
+	*) echo clang ;;
+	esac
+}
