@@ -27,7 +27,7 @@ help:
 	@echo '  make lint                rustfmt, clippy, checkpatch'
 	@echo '  make series              the patches that maintainers get, with a cover letter, in build/series'
 	@echo '  make series-check        each of them in its turn: git am, checkpatch, a whole build (an hour)'
-	@echo '  make configs             compile with other options of the kernel: no swap, no NUMA, symbol versions, ... (C="NAME..." some)'
+	@echo '  make configs             compile with other options of the kernel: no swap, no NUMA, one processor, built in, ... (C="NAME..." some)'
 	@echo '  make doc                 the manual and the Rust code as pages, in build/doc; a warning is an error'
 	@echo '  make clean               remove the builds of this PROFILE'
 	@echo '  make distclean           remove all that is kept in the cache folder'

@@ -2,7 +2,7 @@
 /*
  * What patches/fixes/ repair in the rest of the kernel: who tracks writes must
  * not miss any to memory that is on a device, nor to what comes from there.
- * Documentation/fixes.rst tells which patch each test needs.
+ * The manual (fixes.rst) tells which patch each test needs.
  */
 #include <linux/fs.h>
 #include <linux/mempolicy.h>

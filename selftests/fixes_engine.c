@@ -2,8 +2,8 @@
 /*
  * What patches/fixes/ repair in the engine of mainline, mm/migrate_device.c:
  * what happens while it splits folios, collects pages, and empties a device.
- * Documentation/fixes.rst tells which patch each test needs, and what becomes
- * of a machine without it.
+ * The manual (fixes.rst) tells which patch each test needs, and what becomes of
+ * a machine without it.
  */
 #include <pthread.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What patches/fixes/ repair in the engine of mainline, mm/migrate_device.c:
- * kinds of pages that it treats as it must not. Documentation/fixes.rst tells
+ * kinds of pages that it treats as it must not. The manual (fixes.rst) tells
  * which patch each test needs, and what becomes of a machine without it.
  */
 #include <errno.h>

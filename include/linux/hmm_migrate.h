@@ -51,7 +51,7 @@ typedef unsigned long hmm_pfn_t;
  * HMM_MIGRATE_PFN_LOCKED
  *   it is locked
  * HMM_MIGRATE_PFN_SPECIAL
- *   has had a meaning in 2016; no word has it
+ *   had a meaning in 2016; no word has it
  * HMM_MIGRATE_PFN_MIGRATE
  *   it is offered, given, or has moved
  * HMM_MIGRATE_PFN_UNADDRESSABLE
@@ -94,7 +94,8 @@ enum hmm_migrate_flags {
 /**
  * enum hmm_migrate_reason - why a page is still where it was
  * @HMM_MIGRATE_NOTHING: there is nothing that the call asks for
- * @HMM_MIGRATE_KIND: a kind that is not moved: file, KSM, special, marker
+ * @HMM_MIGRATE_KIND: a kind that is not moved: file, KSM, special, marker, with
+ *	memory tags
  * @HMM_MIGRATE_FOREIGN: a device page of another owner
  * @HMM_MIGRATE_SWAPPED: swapped out, or its swap slot is shared
  * @HMM_MIGRATE_POISONED: the memory is broken
@@ -104,7 +105,8 @@ enum hmm_migrate_flags {
  * @HMM_MIGRATE_PARTIAL: a large folio that could not be split
  * @HMM_MIGRATE_NOT_MAPPED: no process maps it
  * @HMM_MIGRATE_RACED: the page table changed meanwhile
- * @HMM_MIGRATE_NO_MEMORY: no memory, or no memcg charge, for a page table
+ * @HMM_MIGRATE_NO_MEMORY: a hole, for whose page the process cannot be charged,
+ *	or for whose page table there is no memory
  * @HMM_MIGRATE_DECLINED: the driver did not want it
  * @HMM_MIGRATE_BAD_DESTINATION: the driver's destination breaks a rule
  * @HMM_MIGRATE_NR_REASONS: how many there are
@@ -151,6 +153,9 @@ struct hmm_migrate_result {
  *	MMU_NOTIFY_CLEAR
  * @flags: &enum hmm_migrate_flags, or 0
  *
+ * Both get the area, the addresses and the words of a window, and the @private of
+ * the call.
+ *
  * A call works through its range in windows of at most one page table (512
  * pages on x86-64). Each round of a window calls both callbacks, in this order,
  * exactly once, with the window's @start, @end and words, or neither. A second
@@ -189,7 +194,8 @@ struct hmm_migrate_result {
  * asks for the source's pages by themselves: it is split, where the core can,
  * and the window has a second round with what is left of it. Smaller folios,
  * each in the word of its first page, do the same, for nothing: they are given
- * back. A hole takes them, where they are aligned in it; -E2BIG declines it.
+ * back. A hole takes them, of any order but 1, where they are aligned in it;
+ * -E2BIG declines it.
  * Destinations in device-coherent memory are of order 0 always.
  *
  * In @finalize_and_map a word with MIGRATE has moved. A word with ERROR has
@@ -226,7 +232,7 @@ static inline hmm_pfn_t hmm_migrate_pfn(unsigned long pfn)
 /**
  * hmm_migrate_pfn_large() - the word for a destination of any order
  * @pfn: page frame number of the first page
- * @order: the destination covers 1 << @order pages
+ * @order: the destination covers 1 << @order pages; never 1
  *
  * Return: a word with VALID, MIGRATE and LOCKED.
  */
@@ -241,7 +247,7 @@ static inline hmm_pfn_t hmm_migrate_pfn_large(unsigned long pfn,
  * hmm_migrate_pfn_error() - the word for a page that the driver leaves
  * @error: negative errno that says why
  *
- * Return: a word with ERROR alone.
+ * Return: a word with ERROR and the errno.
  */
 static inline hmm_pfn_t hmm_migrate_pfn_error(int error)
 {
@@ -290,8 +296,8 @@ static inline unsigned int hmm_migrate_pfn_order(hmm_pfn_t word)
  * hmm_migrate_pfn_reason() - why a page did not move
  * @word: a word, after the call has returned
  *
- * Return: the reason; HMM_MIGRATE_NOTHING where the word has no ERROR, be it
- * that the page has moved.
+ * Return: the reason; HMM_MIGRATE_NOTHING where the word has no ERROR, also
+ * where the page has moved.
  */
 static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
 {
@@ -311,7 +317,8 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
  * large folio that moved, too, each page has MIGRATE. Nothing that the call asks
  * for, which is HMM_MIGRATE_NOTHING, is also what is there already. With a bad
  * argument, that is -EINVAL or an early VM_FAULT_SIGBUS, the words are as they
- * were, and @result is 0.
+ * were, and @result is 0. Where the page of a fault is broken already, all words
+ * and @result are 0.
  */
 
 /**
@@ -372,9 +379,9 @@ int hmm_migrate_range(const struct hmm_migrate_ops *ops,
  * Context: Process context; may sleep. The mmap lock is the fault handler's.
  * Return: 0, and the access is repeated; or what becomes of the access:
  * VM_FAULT_OOM where the driver has left the word with FAULT with -ENOMEM,
- * VM_FAULT_HWPOISON with -EHWPOISON, VM_FAULT_SIGBUS where it has left it in
- * another way, or with a bad argument or destination. -E2BIG for a large folio
- * is no such error.
+ * VM_FAULT_HWPOISON with -EHWPOISON, or where the page is broken, and then no
+ * callback is called; VM_FAULT_SIGBUS where it has left it in another way, or with
+ * a bad argument or destination. -E2BIG for a large folio is no such error.
  */
 vm_fault_t hmm_migrate_fault(const struct hmm_migrate_ops *ops,
 			     struct vm_fault *vmf, unsigned long start,
@@ -385,15 +392,15 @@ vm_fault_t hmm_migrate_fault(const struct hmm_migrate_ops *ops,
  * hmm_migrate_device_range() - move device memory away, by frame numbers
  * @ops: the driver's part, with an owner
  * @first_pfn: the first page frame number
- * @npages: how many follow, with it
+ * @npages: how many pages, the first included
  * @pfns: a word for each page, or NULL
  * @private: for the callbacks
  * @result: (out) what became of the pages, or NULL
  *
- * Whoever maps them, wherever. Every page is ordinary memory, of which nothing
- * comes, or memory of a device that stays during the call. Pages that are busy
- * stay: repeat the call, with a pause, until the driver has handed out no page.
- * Free ones are left as NOT_MAPPED.
+ * They are moved whoever maps them, and wherever. Each must be ordinary memory,
+ * which is left alone, or memory of a device that stays during the call. Pages
+ * that are busy stay: repeat the call, with a pause, until the driver has handed
+ * out no page. Free ones are left as NOT_MAPPED.
  *
  * Windows are shorter where pages are mapped here and there. Where a process
  * maps pages one after the other, its mmap lock is held for reading during the
@@ -425,7 +432,10 @@ int hmm_migrate_device_pfns(const struct hmm_migrate_ops *ops,
 			    void *private, struct hmm_migrate_result *result);
 
 #ifdef HMM_MIGRATE_2016_NAMES
-/* <linux/hmm.h> of today has the same names with another layout. */
+/*
+ * What a driver of 2016 says. <linux/hmm.h> of today has the same names with
+ * another layout.
+ */
 #ifdef LINUX_HMM_H
 #error "HMM_MIGRATE_2016_NAMES and <linux/hmm.h> exclude each other"
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A driver as small as one can be, for a device that has memory of its own and
- * can do one thing: add a number to bytes. Documentation/driver.rst goes
- * through it part by part. The device is a program, its memory is vmalloc()ed,
+ * can do one thing: add a number to bytes. The manual (driver.rst) goes through
+ * it part by part. The device is a program, its memory is vmalloc()ed,
  * and its copy engine is memcpy(); all else is as a real driver has it.
  */
 #include <linux/bitmap.h>
