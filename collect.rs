@@ -8,10 +8,7 @@
 #![forbid(unsafe_code)]
 
 use crate::mm::{
-    batch::{
-        Batch,
-        Contents, //
-    },
+    batch::Batch,
     call::{
         Call,
         Place, //
@@ -33,7 +30,6 @@ use crate::mm::{
         Level,
         PteTable, //
     },
-    slot::Slot,
     span::HUGE_ORDER,
     stats::Stage,
     vma::Window,
@@ -46,21 +42,21 @@ use crate::mm::{
 
 /// A window whose sources are locked, each behind a migration entry in the window's page table, or
 /// mapped as before where the window is one of device memory.
-pub(crate) struct Collected<'s>(Batch<'s>);
+pub(crate) struct Collected<'b, 's>(&'b mut Batch<'s>);
 
-impl<'s> Collected<'s> {
+impl<'b, 's> Collected<'b, 's> {
     /// Takes the batch over for the next stage.
-    pub(crate) fn into_batch(self) -> Batch<'s> {
+    pub(crate) fn into_batch(self) -> &'b mut Batch<'s> {
         self.0
     }
 }
 
 /// Collects a window; [`None`] where nothing of it can move, or it must be worked through again.
-pub(crate) fn collect(mut batch: Batch<'_>) -> Option<Collected<'_>> {
-    let _watch = Watch::new(Stage::Collect, &batch);
+pub(crate) fn collect<'b, 's>(batch: &'b mut Batch<'s>) -> Option<Collected<'b, 's>> {
+    let _watch = Watch::new(Stage::Collect, batch);
     match batch.place() {
-        Place::Vma(window) | Place::Run { window, .. } => collect_window(&mut batch, window),
-        Place::Device { pages, .. } => collect_device_pages(&mut batch, *pages),
+        Place::Vma(window) | Place::Run { window, .. } => collect_window(batch, window),
+        Place::Device { pages, .. } => collect_device_pages(batch, *pages),
     }
     if batch.call().will_retry() || !batch.has_offers() {
         return None;
@@ -68,8 +64,8 @@ pub(crate) fn collect(mut batch: Batch<'_>) -> Option<Collected<'_>> {
     Some(Collected(batch))
 }
 
-fn collect_window(batch: &mut Contents<'_>, window: &Window<'_>) {
-    let _bracket = match batch.place() {
+fn collect_window(batch: &mut Batch<'_>, window: &Window<'_>) {
+    let bracket = match batch.place() {
         // The driver is told of a range that it named. Where device memory turns out to be mapped,
         // some other mirror of it may be.
         Place::Vma(_) => Bracket::open(window, batch.call().policy.owner()),
@@ -80,13 +76,14 @@ fn collect_window(batch: &mut Contents<'_>, window: &Window<'_>) {
         match look_up(window) {
             Level::Hole => return offer_holes(batch, window),
             Level::Leaf(pmd) => {
-                if let Some(taken) = LockedPmd::lock(batch, pmd).and_then(take_huge_entry) {
+                let lock = LockedPmd::lock(batch, pmd);
+                if let Some(taken) = lock.and_then(|lock| take_huge_entry(lock, &bracket)) {
                     return taken.unwrap_or_else(|reason| batch.leave_all(reason));
                 }
             }
             Level::Table(pmd) => {
                 if let Some(mut table) = PteTable::lock(batch, pmd) {
-                    return collect_table(&mut table);
+                    return collect_table(&mut table, &bracket);
                 }
             }
         }
@@ -94,7 +91,7 @@ fn collect_window(batch: &mut Contents<'_>, window: &Window<'_>) {
 }
 
 /// Offers what nothing is mapped in: as one hole where it may be filled with one folio.
-fn offer_holes(batch: &mut Contents<'_>, window: &Window<'_>) {
+fn offer_holes(batch: &mut Batch<'_>, window: &Window<'_>) {
     let call = batch.call();
 
     if !fills_holes(call, window) || call.is_again() {
@@ -116,7 +113,10 @@ fn may_fill_huge(call: &Call, window: &Window<'_>) -> bool {
 }
 
 /// Takes what one entry maps; [`None`] where it has changed.
-fn take_huge_entry(mut lock: LockedPmd<'_, '_>) -> Option<Result<(), Reason>> {
+fn take_huge_entry(
+    mut lock: LockedPmd<'_, '_>,
+    bracket: &Bracket<'_>,
+) -> Option<Result<(), Reason>> {
     let window = lock.window();
     let call = lock.call();
 
@@ -129,11 +129,15 @@ fn take_huge_entry(mut lock: LockedPmd<'_, '_>) -> Option<Result<(), Reason>> {
             Ok(())
         }
         HugeEntry::ZeroPage => ask_for_split(call),
-        HugeEntry::Page(page) => take_huge_page(call, page),
+        HugeEntry::Page(page) => take_huge_page(call, page, bracket),
     })
 }
 
-fn take_huge_page(call: &Call, page: HugePage<'_, '_, '_>) -> Result<(), Reason> {
+fn take_huge_page(
+    call: &Call,
+    page: HugePage<'_, '_, '_>,
+    bracket: &Bracket<'_>,
+) -> Result<(), Reason> {
     if !page.is_expected() {
         return Err(Reason::Raced);
     }
@@ -141,7 +145,7 @@ fn take_huge_page(call: &Call, page: HugePage<'_, '_, '_>) -> Result<(), Reason>
     may_move_whole(call, page.folio(), page.is_whole())?;
     let page = page.lock()?;
     give_back_swap_slots(call, page.folio(), || page.free_swap())?;
-    page.freeze()
+    page.freeze(bracket)
 }
 
 /// Whether a large folio may move as one; asks for a split where it may not.
@@ -170,7 +174,7 @@ fn ask_for_split(call: &Call) -> Result<(), Reason> {
     Err(call.split_failure())
 }
 
-fn collect_table(table: &mut PteTable<'_, '_>) {
+fn collect_table(table: &mut PteTable<'_, '_>, bracket: &Bracket<'_>) {
     let (call, pages) = (table.call(), table.window().pages());
     let fills = fills_holes(call, table.window());
     let mut index = 0;
@@ -180,7 +184,7 @@ fn collect_table(table: &mut PteTable<'_, '_>) {
         let entry = table.entry(index);
         let next = index + entry.pages();
         if is_wanted {
-            if let Err(reason) = take_entry(call, entry, fills) {
+            if let Err(reason) = take_entry(call, entry, fills, bracket) {
                 table.leave(index..next, reason);
                 if call.will_retry() {
                     return;
@@ -192,7 +196,12 @@ fn collect_table(table: &mut PteTable<'_, '_>) {
 }
 
 #[inline(always)]
-fn take_entry(call: &Call, entry: Entry<'_, '_, '_>, fills: bool) -> Result<(), Reason> {
+fn take_entry(
+    call: &Call,
+    entry: Entry<'_, '_, '_>,
+    fills: bool,
+    bracket: &Bracket<'_>,
+) -> Result<(), Reason> {
     match entry {
         Entry::Other(reason) => Err(reason),
         Entry::Hole(hole) => {
@@ -212,13 +221,13 @@ fn take_entry(call: &Call, entry: Entry<'_, '_, '_>, fills: bool) -> Result<(), 
             if page.folio().has_poison() {
                 return Err(Reason::Poisoned);
             }
-            let page = page.lock(call)?;
+            let page = page.lock()?;
             // KSM works under the folio lock: look again.
             if page.folio().is_ksm() {
                 return Err(Reason::Kind);
             }
             give_back_swap_slots(call, page.folio(), || page.free_swap())?;
-            page.freeze(call)
+            page.freeze(bracket)
         }
     }
 }
@@ -238,7 +247,7 @@ fn give_back_swap_slots(
     Err(Reason::Swapped)
 }
 
-fn collect_device_pages(batch: &mut Contents<'_>, pages: usize) {
+fn collect_device_pages(batch: &mut Batch<'_>, pages: usize) {
     let mut index = 0;
 
     while index < pages {
@@ -258,14 +267,14 @@ fn collect_device_pages(batch: &mut Contents<'_>, pages: usize) {
 /// about.
 ///
 /// It may be free, or freed and used again, until it is referenced.
-fn take_device_page(batch: &mut Contents<'_>, index: usize) -> (usize, Result<(), Reason>) {
+fn take_device_page(batch: &mut Batch<'_>, index: usize) -> (usize, Result<(), Reason>) {
     let word = batch.word(index);
     if !word.has(VALID) {
         // What stays in the second round has lost its number.
         let again = batch.call().is_again();
         return (1, if again { Ok(()) } else { Err(Reason::Nothing) });
     }
-    let Some(held) = HeldFolio::of_device_pfn(word.pfn()) else {
+    let Some(held) = batch.call().device_folio(word.pfn()) else {
         return (1, Err(Reason::NotMapped));
     };
     let pfns = held.folio().pfns();
@@ -275,14 +284,14 @@ fn take_device_page(batch: &mut Contents<'_>, index: usize) -> (usize, Result<()
 }
 
 fn take_device_folio(
-    batch: &mut Contents<'_>,
+    batch: &mut Batch<'_>,
     index: usize,
     held: HeldFolio,
     whole: bool,
 ) -> Result<(), Reason> {
     let call = batch.call();
 
-    if call.policy.owner().is_null() || held.folio().owner() != call.policy.owner() {
+    if !call.policy.owns(held.folio()) {
         return Err(Reason::Foreign);
     }
     let locked = held.try_lock().ok_or(Reason::Locked)?;
@@ -301,7 +310,5 @@ fn take_device_folio(
     if locked.folio().has_poison() {
         return Err(Reason::Poisoned);
     }
-    let slot = Slot::device(locked, index).ok_or(Reason::NotMapped)?;
-    batch.push_mapped(slot);
-    Ok(())
+    batch.push_device(locked, index)
 }

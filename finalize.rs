@@ -2,7 +2,7 @@
 
 //! The last stages: the driver's callbacks, the pages' identity, and the way back.
 //!
-//! Commit and rollback are one routine, [`settle`](crate::mm::batch::Contents::settle), which a
+//! Commit and rollback are one routine, [`settle`](crate::mm::batch::Batch::settle), which a
 //! batch that is dropped half-way goes through too.
 
 #![forbid(unsafe_code)]
@@ -23,18 +23,18 @@ use crate::mm::{
 use crate::unmap::Unmapped;
 
 /// A window whose contents the driver has copied, as far as it wanted to.
-pub(crate) struct Copied<'s>(Batch<'s>);
+pub(crate) struct Copied<'b, 's>(&'b mut Batch<'s>);
 
 /// A window whose destinations have become the sources, as far as that was possible.
-pub(crate) struct Migrated<'s>(Batch<'s>);
+pub(crate) struct Migrated<'b, 's>(&'b mut Batch<'s>);
 
 /// A window of which the driver knows what has moved.
-pub(crate) struct Told<'s>(Batch<'s>);
+pub(crate) struct Told<'b, 's>(&'b mut Batch<'s>);
 
 /// Lets the driver allocate destinations and copy to them.
-pub(crate) fn copy<'s>(unmapped: Unmapped<'s>, driver: &impl MigrateOps) -> Copied<'s> {
-    let mut batch = unmapped.into_batch();
-    let _watch = Watch::new(Stage::Copy, &batch);
+pub(crate) fn copy<'b, 's>(unmapped: Unmapped<'b, 's>, driver: &impl MigrateOps) -> Copied<'b, 's> {
+    let batch = unmapped.into_batch();
+    let _watch = Watch::new(Stage::Copy, batch);
     batch.ask(driver);
     Copied(batch)
 }
@@ -42,30 +42,30 @@ pub(crate) fn copy<'s>(unmapped: Unmapped<'s>, driver: &impl MigrateOps) -> Copi
 /// Makes the destinations the sources.
 ///
 /// Unless `wanted`, every page is left where it was, whatever the driver has given.
-pub(crate) fn migrate(Copied(mut batch): Copied<'_>, wanted: bool) -> Migrated<'_> {
-    let _watch = Watch::new(Stage::Migrate, &batch);
+pub(crate) fn migrate<'b, 's>(Copied(batch): Copied<'b, 's>, wanted: bool) -> Migrated<'b, 's> {
+    let _watch = Watch::new(Stage::Migrate, batch);
     batch.take_answers(|slot| match slot.state() {
         _ if !wanted => Err(Reason::Declined),
         State::Given => slot.migrate(),
         _ => Ok(()),
     });
-    if let (true, Some(window)) = (batch.has_holes(), batch.place().window()) {
-        hole::fill(&mut batch, window);
+    if batch.has_holes() {
+        hole::fill(batch);
     }
     Migrated(batch)
 }
 
 /// Tells the driver what has moved.
-pub(crate) fn finalize<'s>(
-    Migrated(mut batch): Migrated<'s>,
+pub(crate) fn finalize<'b, 's>(
+    Migrated(batch): Migrated<'b, 's>,
     driver: &impl MigrateOps,
-) -> Told<'s> {
-    let _watch = Watch::new(Stage::Finalize, &batch);
+) -> Told<'b, 's> {
+    let _watch = Watch::new(Stage::Finalize, batch);
     batch.tell(driver);
     Told(batch)
 }
 
 /// Maps every page where it now is, and gives back all that is held.
-pub(crate) fn settle(Told(mut batch): Told<'_>) {
+pub(crate) fn settle(Told(batch): Told<'_, '_>) {
     batch.settle(Which::All);
 }

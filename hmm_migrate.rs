@@ -49,10 +49,7 @@ mod ops;
 mod unmap;
 
 use crate::mm::{
-    batch::{
-        Batch,
-        Contents, //
-    },
+    batch::Batch,
     call::{
         Call,
         MigrateOps,
@@ -95,7 +92,7 @@ module! {
 }
 
 /// The pipeline: takes a window through all stages, as far as there is something to move.
-fn run_stages(driver: &impl MigrateOps, batch: Batch<'_>) {
+fn run_stages(driver: &impl MigrateOps, batch: &mut Batch<'_>) {
     let _timer = Timer::start(Wait::Window);
     let unmapped = collect::collect(batch)
         .filter(|_| goes_on(Stage::Collect))
@@ -139,8 +136,9 @@ fn migrate_window<'a>(
     stats::count(Counter::Windows, 1);
     call.begin_window();
     loop {
-        let mut contents = Contents::new(call, place, scratch.lend(offset, pages));
-        run_stages(driver, Batch::new(&mut contents));
+        let mut batch = Batch::new(call, place, scratch.lend(offset, pages));
+        run_stages(driver, &mut batch);
+        drop(batch);
         match call.take_retry() {
             None => break,
             // To wait for the other processors costs milliseconds, too much for a fault, which is
@@ -148,8 +146,7 @@ fn migrate_window<'a>(
             Some(Retry::Drain) if call.fault.is_some() => lru::drain_local(),
             Some(Retry::Drain) => lru::drain_all(),
             Some(Retry::Split | Retry::Smaller) => {
-                let mut contents = Contents::new(call, place, scratch.lend(offset, pages));
-                split::split(Batch::new(&mut contents));
+                split::split(call, place, scratch.lend(offset, pages));
             }
         }
     }
@@ -270,7 +267,7 @@ fn migrate_device(
             first += match migrate_run(call, driver, scratch, first..end, &mut note) {
                 Some(pages) => pages,
                 None => {
-                    let pages = mapped::few(scratch.lend(first, end - first).words);
+                    let pages = mapped::few(call, scratch.lend(first, end - first).words);
                     let place = Place::Device { first, pages };
                     note(migrate_window(call, driver, scratch, first, &place));
                     pages

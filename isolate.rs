@@ -19,19 +19,19 @@ use crate::mm::{
 use crate::collect::Collected;
 
 /// A window whose sources are locked, and on no LRU list.
-pub(crate) struct Isolated<'s>(Batch<'s>);
+pub(crate) struct Isolated<'b, 's>(&'b mut Batch<'s>);
 
-impl<'s> Isolated<'s> {
+impl<'b, 's> Isolated<'b, 's> {
     /// Takes the batch over for the next stage.
-    pub(crate) fn into_batch(self) -> Batch<'s> {
+    pub(crate) fn into_batch(self) -> &'b mut Batch<'s> {
         self.0
     }
 }
 
 /// Isolates a window; [`None`] where nothing of it can move, or it must be worked through again.
-pub(crate) fn isolate(collected: Collected<'_>) -> Option<Isolated<'_>> {
-    let mut batch = collected.into_batch();
-    let _watch = Watch::new(Stage::Isolate, &batch);
+pub(crate) fn isolate<'b, 's>(collected: Collected<'b, 's>) -> Option<Isolated<'b, 's>> {
+    let batch = collected.into_batch();
+    let _watch = Watch::new(Stage::Isolate, batch);
     let call = batch.call();
 
     if !batch.has_system_sources() {

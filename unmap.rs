@@ -8,10 +8,7 @@
 #![forbid(unsafe_code)]
 
 use crate::mm::{
-    batch::{
-        Batch,
-        Contents, //
-    },
+    batch::Batch,
     call::Call,
     rmap,
     slot::Slot,
@@ -28,26 +25,26 @@ use kernel::sync::barrier::{
 };
 
 /// A window whose sources are mapped nowhere and pinned by nobody.
-pub(crate) struct Unmapped<'s>(Batch<'s>);
+pub(crate) struct Unmapped<'b, 's>(&'b mut Batch<'s>);
 
-impl<'s> Unmapped<'s> {
+impl<'b, 's> Unmapped<'b, 's> {
     /// Takes the batch over for the next stage.
-    pub(crate) fn into_batch(self) -> Batch<'s> {
+    pub(crate) fn into_batch(self) -> &'b mut Batch<'s> {
         self.0
     }
 }
 
 /// Unmaps a window; [`None`] where nothing of it can move, or it must be worked through again.
-pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
-    let mut batch = isolated.into_batch();
-    let _watch = Watch::new(Stage::Unmap, &batch);
+pub(crate) fn unmap<'b, 's>(isolated: Isolated<'b, 's>) -> Option<Unmapped<'b, 's>> {
+    let batch = isolated.into_batch();
+    let _watch = Watch::new(Stage::Unmap, batch);
     let call = batch.call();
 
     if !batch.has_sources() {
         return Some(Unmapped(batch));
     }
     if batch.is_mapped_elsewhere() {
-        unmap_others(&mut batch);
+        unmap_others(batch);
     }
 
     // Entries are cleared before references are counted: a fast pin takes its reference first, and
@@ -67,7 +64,7 @@ pub(crate) fn unmap(isolated: Isolated<'_>) -> Option<Unmapped<'_>> {
 
 /// Puts migration entries wherever else the sources are mapped: by the page table, or, with one
 /// flush of the TLB for all, page by page.
-fn unmap_others(batch: &mut Contents<'_>) {
+fn unmap_others(batch: &mut Batch<'_>) {
     let mut is_unmapped_by_pages = false;
     batch.unmap_shared();
     batch.each_source(|source| {

@@ -8,6 +8,7 @@ use crate::{
     mm::{
         call::{
             Call,
+            DeviceStays,
             Fault,
             Place, //
         },
@@ -274,7 +275,9 @@ unsafe fn migrate_device(
         };
         let mut short = Short::new();
         let mut scratch = Scratch::new(&mut short, npages, words);
-        let call = Call::new(policy.device_alone()?, None);
+        // SAFETY: The caller's promise, for the time of the call.
+        let stays = unsafe { DeviceStays::new() };
+        let call = Call::over_device(policy.device_alone()?, stays);
         crate::migrate_device(
             &call,
             &driver,

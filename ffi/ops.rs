@@ -42,7 +42,7 @@ type Callback = unsafe extern "C" fn(
 ///
 /// # Invariants
 ///
-/// Both may be called as the header says, with `private`.
+/// Both may be called as the header says, with `private`, and keep the contract of [`MigrateOps`].
 pub(crate) struct COps {
     alloc_and_copy: Callback,
     finalize_and_map: Callback,

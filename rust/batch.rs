@@ -13,7 +13,10 @@ use super::{
         Frames,
         Verdict, //
     },
-    folio::Folio,
+    folio::{
+        Folio,
+        LockedFolio, //
+    },
     scratch::Lent,
     slot::{
         Slot,
@@ -33,11 +36,7 @@ use super::{
 use core::{
     cell::Cell,
     mem::MaybeUninit,
-    ops::{
-        Deref,
-        DerefMut,
-        Range, //
-    },
+    ops::Range, //
 };
 
 /// The errno with which a driver asks for the pages of a large source by themselves.
@@ -93,14 +92,22 @@ impl Slots<'_> {
     }
 }
 
-/// What a batch works with, in the frame of whoever makes the batch.
-pub(crate) struct Contents<'s> {
+/// A window's sources, from the first migration entry to the last reference.
+///
+/// Dropping it restores what has not migrated and completes what has: commit and rollback are one
+/// routine, [`Batch::settle`]. It never holds a lock that forbids sleeping.
+///
+/// It stays in the frame of whoever works through the window, so that it is settled whatever becomes
+/// of the stages, which lend it to each other.
+pub(crate) struct Batch<'s> {
     call: &'s Call,
     place: &'s Place<'s>,
     slots: Slots<'s>,
     outcomes: &'s mut [Outcome],
     words: &'s [Cell<PfnWord>],
     frames: Frames,
+    /// Whether the words are the driver's answers.
+    asked: bool,
     /// Sources that have been refused since refused ones were settled.
     refused: usize,
     /// Whether some source is, or was, mapped elsewhere too.
@@ -116,7 +123,7 @@ struct Kinds {
     holes: bool,
 }
 
-impl<'s> Contents<'s> {
+impl<'s> Batch<'s> {
     /// No slots yet.
     #[inline(always)]
     pub(crate) fn new(call: &'s Call, place: &'s Place<'s>, lent: Lent<'s>) -> Self {
@@ -139,6 +146,7 @@ impl<'s> Contents<'s> {
             outcomes: lent.outcomes,
             words: lent.words,
             frames: Frames::NONE,
+            asked: false,
             refused: 0,
             mapped_elsewhere: false,
             has: Kinds::default(),
@@ -226,15 +234,21 @@ impl<'s> Contents<'s> {
         self.has.holes
     }
 
-    /// Adds a source that is mapped wherever its reverse mapping says.
-    pub(crate) fn push_mapped(&mut self, slot: Slot) {
+    /// Adds a folio of device memory, which is mapped wherever its reverse mapping says.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NotMapped`] where that is nowhere.
+    pub(crate) fn push_device(&mut self, src: LockedFolio, index: usize) -> Result<(), Reason> {
+        let slot = Slot::device(src, index).ok_or(Reason::NotMapped)?;
         self.mapped_elsewhere = true;
         self.push_source(slot);
+        Ok(())
     }
 
     /// Adds a source. To be asked before: [`Self::is_full`].
     #[inline(always)]
-    pub(crate) fn push_source(&mut self, slot: Slot) {
+    pub(super) fn push_source(&mut self, slot: Slot) {
         self.has.sources = true;
         self.has.system_sources |= !slot.is_of_device();
         self.push(slot);
@@ -357,9 +371,10 @@ impl<'s> Contents<'s> {
         }
         self.clear_words(next..self.words.len());
         driver.alloc_and_copy(self.place, self.words);
+        self.asked = true;
     }
 
-    /// Reads the driver's answers, and checks each as `commit` comes to it.
+    /// Reads the answers of a driver that has been asked, and checks each as `commit` comes to it.
     ///
     /// `commit` is given the slots in order. A page that is given twice is known the second time:
     /// by its mapping, or by the mark of the slot that has it.
@@ -367,7 +382,7 @@ impl<'s> Contents<'s> {
         let mut number = 0;
 
         // A hole that is filled in parts adds slots behind those that there are.
-        while number < self.len() {
+        while self.asked && number < self.len() {
             self.take_answer(number, &mut commit);
             number += 1;
         }
@@ -512,7 +527,7 @@ impl<'s> Contents<'s> {
     }
 
     /// Notes why a slot's source stays, or its hole is not filled.
-    pub(crate) fn fail(&mut self, number: usize, reason: Reason) {
+    fn fail(&mut self, number: usize, reason: Reason) {
         let Some(slot) = self.slot_mut(number) else {
             return;
         };
@@ -522,7 +537,7 @@ impl<'s> Contents<'s> {
     }
 
     /// The order of a slot.
-    pub(crate) fn order(&self, number: usize) -> u32 {
+    pub(super) fn order(&self, number: usize) -> u32 {
         self.slots.as_slice().get(number).map_or(0, Slot::order)
     }
 
@@ -531,14 +546,14 @@ impl<'s> Contents<'s> {
     /// # Errors
     ///
     /// As for [`Slot::try_charge`].
-    pub(crate) fn try_charge(&self, number: usize, window: &Window<'_>) -> Result<(), Reason> {
+    pub(super) fn try_charge(&self, number: usize, window: &Window<'_>) -> Result<(), Reason> {
         let slot = self.slots.as_slice().get(number);
         slot.map_or(Err(Reason::Raced), |slot| slot.try_charge(window))
     }
 
     /// Does a step for each hole that has a page to fill it; one that fails stays a hole, with the
     /// reason.
-    pub(crate) fn each_given_hole(
+    pub(super) fn each_given_hole(
         &mut self,
         mut step: impl FnMut(&mut Slot) -> Result<(), Reason>,
     ) {
@@ -556,7 +571,7 @@ impl<'s> Contents<'s> {
     }
 
     /// The number of the next slot in a state.
-    pub(crate) fn find(&self, from: usize, state: State) -> Option<usize> {
+    pub(super) fn find(&self, from: usize, state: State) -> Option<usize> {
         let rest = self.slots.as_slice().get(from..)?;
         Some(from + rest.iter().position(|slot| slot.state() == state)?)
     }
@@ -622,34 +637,5 @@ impl<'s> Contents<'s> {
                 word.set(PfnWord::offer(pfn, 0));
             }
         }
-    }
-}
-
-/// A window's sources, from the first migration entry to the last reference.
-///
-/// Dropping it restores what has not migrated and completes what has: commit and rollback are one
-/// routine, [`Contents::settle`]. It never holds a lock that forbids sleeping.
-///
-/// It is moved from stage to stage, and no larger than a pointer.
-pub(crate) struct Batch<'s>(&'s mut Contents<'s>);
-
-impl<'s> Batch<'s> {
-    /// A batch of these contents.
-    pub(crate) fn new(contents: &'s mut Contents<'s>) -> Self {
-        Self(contents)
-    }
-}
-
-impl<'s> Deref for Batch<'s> {
-    type Target = Contents<'s>;
-
-    fn deref(&self) -> &Contents<'s> {
-        self.0
-    }
-}
-
-impl<'s> DerefMut for Batch<'s> {
-    fn deref_mut(&mut self) -> &mut Contents<'s> {
-        self.0
     }
 }

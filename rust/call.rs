@@ -3,7 +3,10 @@
 //! What is the same for all windows of one call.
 
 use super::{
-    folio::Folio,
+    folio::{
+        Folio,
+        HeldFolio, //
+    },
     raw,
     vma::Window,
     word::{
@@ -91,6 +94,12 @@ impl Policy {
         self.has(raw::hmm_migrate_flags_HMM_MIGRATE_LARGE)
     }
 
+    /// Whether a folio is memory of the driver's device.
+    #[inline(always)]
+    pub(crate) fn owns(&self, folio: Folio<'_>) -> bool {
+        !self.owner.is_null() && folio.owner() == self.owner
+    }
+
     /// Whether a mapped folio is of a kind that the call takes.
     ///
     /// What cannot go to the destination is refused here, before anything is unmapped: pages of a
@@ -111,7 +120,7 @@ impl Policy {
             if !folio.is_device_private() && !folio.is_device_coherent() {
                 return Err(Reason::Kind);
             }
-            if self.owner.is_null() || folio.owner() != self.owner {
+            if !self.owns(folio) {
                 return Err(Reason::Foreign);
             }
             if !self.has(raw::hmm_migrate_flags_HMM_MIGRATE_FROM_DEVICE) {
@@ -187,10 +196,30 @@ pub(crate) enum Retry {
     Smaller,
 }
 
+/// That the page frames which a caller names may be looked at.
+///
+/// # Invariants
+///
+/// Each is ordinary memory, or memory of a device that stays while this value exists.
+pub(crate) struct DeviceStays(());
+
+impl DeviceStays {
+    /// What a caller has promised.
+    ///
+    /// # Safety
+    ///
+    /// The invariants are so.
+    pub(crate) unsafe fn new() -> Self {
+        // INVARIANT: The caller's promise.
+        Self(())
+    }
+}
+
 /// One call of a driver.
 pub(crate) struct Call {
     pub(crate) policy: Policy,
     pub(crate) fault: Option<Fault>,
+    device: Option<DeviceStays>,
     retry: Cell<Option<Retry>>,
     may_drain: Cell<bool>,
     may_split: Cell<bool>,
@@ -205,6 +234,7 @@ impl Call {
         Self {
             policy,
             fault,
+            device: None,
             retry: Cell::new(None),
             may_drain: Cell::new(true),
             may_split: Cell::new(true),
@@ -212,6 +242,22 @@ impl Call {
             split_failure: Cell::new(Reason::Partial),
             fault_error: Cell::new(None),
         }
+    }
+
+    /// A call over the memory of a device, by frame numbers.
+    pub(crate) fn over_device(policy: Policy, stays: DeviceStays) -> Self {
+        Self {
+            device: Some(stays),
+            ..Self::new(policy, None)
+        }
+    }
+
+    /// The device folio that has a page frame, in a call over the memory of a device.
+    ///
+    /// [`None`] where the frame is no device's, or is free, or has become part of another folio
+    /// meanwhile.
+    pub(crate) fn device_folio(&self, pfn: usize) -> Option<HeldFolio> {
+        HeldFolio::of_device_pfn(pfn, self.device.as_ref()?)
     }
 
     /// Begins a window, whose large folios may be split once.

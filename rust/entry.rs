@@ -6,13 +6,13 @@
 //! nothing is kept of a table that is about to be unlocked.
 
 use super::{
-    call::Call,
     folio::Folio,
     migration_entry::{
         self,
         Frozen,
         Leaf, //
     },
+    notifier::Bracket,
     page_table::{
         Entries,
         PteTable, //
@@ -296,11 +296,11 @@ impl<'t, 'b, 's> PageEntry<'t, 'b, 's> {
     ///
     /// [`Reason::Locked`] where somebody else has it: it is never waited for. [`Reason::Partial`]
     /// for other folios.
-    pub(crate) fn lock(self, call: &Call) -> Result<LockedEntry<'t, 'b, 's>, Reason> {
+    pub(crate) fn lock(self) -> Result<LockedEntry<'t, 'b, 's>, Reason> {
         if !self.is_whole() {
             return Err(Reason::Partial);
         }
-        let borrowed = call.is_borrowed(self.folio());
+        let borrowed = self.table.call().is_borrowed(self.folio());
         if !borrowed && !self.folio().try_lock() {
             return Err(Reason::Locked);
         }
@@ -338,13 +338,14 @@ impl LockedEntry<'_, '_, '_> {
     /// Puts migration entries in the place of this one, and of the others that map the folio, and
     /// the folio into the batch.
     ///
-    /// The reference of one mapping becomes the slot's.
+    /// The reference of one mapping becomes the slot's. `bracket` is that of the table's window.
     ///
     /// # Errors
     ///
     /// [`Reason::Pinned`] where the folio is pinned; its entries are as they were then.
     #[inline(always)]
-    pub(crate) fn freeze(mut self, call: &Call) -> Result<(), Reason> {
+    pub(crate) fn freeze(mut self, bracket: &Bracket<'_>) -> Result<(), Reason> {
+        debug_assert!(bracket.covers(self.entry.table.window()));
         if self.entry.table.is_batch_full() {
             return Err(Reason::Raced);
         }
@@ -359,7 +360,7 @@ impl LockedEntry<'_, '_, '_> {
             flags |= WRITE;
         }
         let first = self.entry.index;
-        if call.fault.is_some() && self.entry.table.has_fault(first, pages) {
+        if self.entry.table.has_fault(first, pages) {
             flags |= FAULT;
         }
 
@@ -425,7 +426,7 @@ impl LockedEntry<'_, '_, '_> {
         let Some((ptep, addr)) = self.entry.table.entries().at(self.entry.index + number) else {
             return;
         };
-        // SAFETY: By the type invariants of `PteTable` its lock is held.
+        // SAFETY: By the type invariants of `Entries` the lock of the table is held.
         let old = unsafe { raw::ptep_get(ptep) };
         let Some(frozen) = Frozen::of_frame(old, self.folio().pfn() + number) else {
             return;

@@ -7,6 +7,7 @@
 //! * A folio that a batch has taken is a [`Slot`](super::slot::Slot), whose bits say what is held.
 
 use super::{
+    call::DeviceStays,
     raw,
     word::{
         DEVICE,
@@ -422,7 +423,7 @@ impl HeldFolio {
     ///
     /// [`None`] where the frame is no device's, or is free, or has become part of another folio
     /// meanwhile.
-    pub(crate) fn of_device_pfn(pfn: usize) -> Option<Self> {
+    pub(super) fn of_device_pfn(pfn: usize, _stays: &DeviceStays) -> Option<Self> {
         // SAFETY: A function of the number alone.
         if !unsafe { raw::pfn_valid(pfn) } {
             return None;
@@ -433,17 +434,17 @@ impl HeldFolio {
         if !unsafe { raw::page_is_zone_device(page) } {
             return None;
         }
-        // SAFETY: As above.
+        // SAFETY: The page is a device's that stays, so that its `struct page` does; whichever page
+        // it names as its head is one, too.
         let folio = NonNull::new(unsafe { raw::page_folio(page) })?;
-        // SAFETY: Takes a reference only where there is one. The structure does not go away: the
-        // callers name memory of a device that stays.
+        // SAFETY: Takes a reference only where there is one, of a structure that stays.
         if !unsafe { raw::folio_try_get(folio.as_ptr()) } {
             return None;
         }
         // INVARIANT: The reference just taken; dropping it puts it.
         let held = Self(folio);
         // The folio was not ours when it was found: with the reference, look again.
-        // SAFETY: As above.
+        // SAFETY: The `struct page` stays.
         let same = unsafe { raw::page_folio(page) } == folio.as_ptr();
         // A page that is free may still name the folio that it was once part of.
         (same && held.folio().pfns().contains(&pfn)).then_some(held)

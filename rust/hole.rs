@@ -3,7 +3,7 @@
 //! Filling holes with the driver's pages.
 
 use super::{
-    batch::Contents,
+    batch::Batch,
     huge::{
         HugeEntry,
         LockedPmd,
@@ -28,7 +28,10 @@ use super::{
 use kernel::prelude::*;
 
 /// Maps the driver's pages where there were holes, under one page-table lock.
-pub(crate) fn fill(batch: &mut Contents<'_>, window: &Window<'_>) {
+pub(crate) fn fill(batch: &mut Batch<'_>) {
+    let Some(window) = batch.place().window() else {
+        return;
+    };
     let Some(number) = batch.find(0, State::GivenHole) else {
         return;
     };
@@ -44,7 +47,7 @@ pub(crate) fn fill(batch: &mut Contents<'_>, window: &Window<'_>) {
 }
 
 /// Maps a folio that is as large as the window in its one entry.
-fn fill_entry(batch: &mut Contents<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+fn fill_entry(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
     batch.try_charge(number, window)?;
     let pmd = make_entry(window).map_err(no_level)?;
     let spare = SpareTable::new(window).map_err(no_level)?;
@@ -60,7 +63,7 @@ fn fill_entry(batch: &mut Contents<'_>, window: &Window<'_>, number: usize) -> R
 }
 
 /// Maps smaller folios in a page table, where the holes are still there.
-fn fill_table(batch: &mut Contents<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+fn fill_table(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
     batch.try_charge(number, window)?;
     make_table(window).map_err(no_level)?;
     charge_holes(batch, window)?;
@@ -78,7 +81,7 @@ fn fill_table(batch: &mut Contents<'_>, window: &Window<'_>, number: usize) -> R
     }
 }
 
-fn is_zero_page(batch: &mut Contents<'_>, pmd: PmdSlot<'_>) -> bool {
+fn is_zero_page(batch: &mut Batch<'_>, pmd: PmdSlot<'_>) -> bool {
     LockedPmd::lock(batch, pmd).is_some_and(|mut lock| matches!(lock.entry(), HugeEntry::ZeroPage))
 }
 
@@ -90,13 +93,13 @@ fn no_level(error: Error) -> Reason {
 }
 
 /// Does what else of the filling may sleep.
-fn charge_holes(batch: &mut Contents<'_>, window: &Window<'_>) -> Result<(), Reason> {
+fn charge_holes(batch: &mut Batch<'_>, window: &Window<'_>) -> Result<(), Reason> {
     let area = rmap::prepare(window).map_err(|_| Reason::NoMemory)?;
     batch.each_given_hole(|slot| slot.charge(&area));
     Ok(())
 }
 
-fn fail_holes(batch: &mut Contents<'_>, reason: Reason) {
+fn fail_holes(batch: &mut Batch<'_>, reason: Reason) {
     batch.each_given_hole(|_| Err(reason));
 }
 

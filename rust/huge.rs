@@ -8,7 +8,7 @@
 
 use super::{
     batch::{
-        Contents,
+        Batch,
         Which, //
     },
     call::Call,
@@ -19,6 +19,7 @@ use super::{
         Frozen,
         Leaf, //
     },
+    notifier::Bracket,
     page_table::PmdSlot,
     raw,
     slot::{
@@ -49,7 +50,7 @@ use kernel::{
 ///
 /// `pmd` is the entry that the window is under, and `ptl` its lock, which is held.
 pub(crate) struct LockedPmd<'b, 's> {
-    batch: &'b mut Contents<'s>,
+    batch: &'b mut Batch<'s>,
     window: &'s Window<'s>,
     pmd: *mut bindings::pmd_t,
     ptl: *mut bindings::spinlock_t,
@@ -70,7 +71,7 @@ pub(crate) enum HugeEntry<'t, 'b, 's> {
 
 impl<'b, 's> LockedPmd<'b, 's> {
     /// Locks the entry of a batch's window; [`None`] where it is another window's.
-    pub(crate) fn lock(batch: &'b mut Contents<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
+    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
         let window = (batch.place().window()).filter(|window| window.is_same(pmd.window()))?;
         stats::count(stats::Counter::PageTableLocks, 1);
         // SAFETY: The mm is valid, and its mmap lock keeps the table that `pmd` is in.
@@ -223,12 +224,13 @@ impl<'b, 's> LockedPmd<'b, 's> {
     /// else is there now, or the page is not ready.
     ///
     /// `spare` becomes the page table that the entry is split into one day, unless there is one.
-    pub(crate) fn fill_slot(&mut self, number: usize, spare: SpareTable<'_>) -> bool {
+    pub(super) fn fill_slot(&mut self, number: usize, spare: SpareTable<'_>) -> bool {
         let range = *self.window.range();
         let (vma, addr) = (range.vma(), self.window.start());
         let value = self.value();
+        let is_whole = self.window.is_whole();
         let slot = self.batch.slot_mut(number).filter(|slot| slot.is_charged());
-        let Some(slot) = slot.filter(|slot| slot.order() == HUGE_ORDER) else {
+        let Some(slot) = slot.filter(|slot| is_whole && slot.order() == HUGE_ORDER) else {
             return false;
         };
         let Some(target) = slot.dst() else {
@@ -363,12 +365,14 @@ impl LockedHuge<'_, '_, '_> {
         unsafe { self.folio().free_swap() }
     }
 
-    /// Puts a migration entry in the place of this one, and the folio into the batch.
+    /// Puts a migration entry in the place of this one, and the folio into the batch. `bracket` is
+    /// that of the window.
     ///
     /// # Errors
     ///
     /// [`Reason::Pinned`] where the folio is pinned; nothing has changed then.
-    pub(crate) fn freeze(self) -> Result<(), Reason> {
+    pub(crate) fn freeze(self, bracket: &Bracket<'_>) -> Result<(), Reason> {
+        debug_assert!(bracket.covers(self.page.lock.window));
         let HugePage { value, folio, .. } = self.page;
         let lock = &*self.page.lock;
         let (window, pmd) = (lock.window, lock.pmd);
@@ -443,7 +447,7 @@ impl Drop for LockedHuge<'_, '_, '_> {
 /// # Invariants
 ///
 /// It is ours to free.
-pub(crate) struct SpareTable<'a> {
+pub(super) struct SpareTable<'a> {
     window: &'a Window<'a>,
     table: bindings::pgtable_t,
 }
@@ -458,7 +462,7 @@ impl<'a> SpareTable<'a> {
     /// # Context
     ///
     /// May sleep.
-    pub(crate) fn new(window: &'a Window<'a>) -> Result<Self> {
+    pub(super) fn new(window: &'a Window<'a>) -> Result<Self> {
         // SAFETY: The mm is valid.
         let table = unsafe { raw::pte_alloc_one(window.range().mm()) };
         if table.is_null() {

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// A large folio that is to be split.
-pub(crate) enum Large {
+pub(super) enum Large {
     /// With a reference of ours.
     Held(HeldFolio),
     /// The fault handler's, which has its lock, and whose reference is the only one that a split
@@ -25,7 +25,7 @@ pub(crate) enum Large {
 
 impl Large {
     /// A large folio of which nothing is held yet.
-    pub(crate) fn new(call: &Call, folio: Folio<'_>) -> Self {
+    pub(super) fn new(call: &Call, folio: Folio<'_>) -> Self {
         if call.is_borrowed(folio) {
             Self::Borrowed
         } else {
@@ -74,7 +74,7 @@ pub(crate) fn may_split(folio: Folio<'_>) -> Result<(), Reason> {
 }
 
 /// Replaces the entry of the huge zero page by a page table of zero pages.
-pub(crate) fn split_zero_page(pmd: PmdSlot<'_>) {
+pub(super) fn split_zero_page(pmd: PmdSlot<'_>) {
     let window = pmd.window();
     // SAFETY: The area is valid, and its mmap lock is held; the function looks again under the
     // lock that it takes.
@@ -90,7 +90,7 @@ pub(crate) fn split_zero_page(pmd: PmdSlot<'_>) {
 /// # Context
 ///
 /// May sleep. No other folio's lock is held.
-pub(crate) fn split(call: &Call, large: Large) -> Result<(), Reason> {
+pub(super) fn split(call: &Call, large: Large) -> Result<(), Reason> {
     let held = match &large {
         Large::Held(held) => Some(held.folio()),
         Large::Borrowed => None,

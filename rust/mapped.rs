@@ -6,15 +6,11 @@
 //! one page-table lock hold for many pages instead of two walks of the reverse mapping for each.
 
 use super::{
-    batch::{
-        Batch,
-        Contents, //
-    },
+    batch::Batch,
     call::{
         Call,
         Place, //
     },
-    folio::HeldFolio,
     huge::{
         HugeEntry,
         LockedPmd, //
@@ -24,10 +20,7 @@ use super::{
         Level,
         PteTable, //
     },
-    rmap::{
-        self,
-        AnonVma, //
-    },
+    rmap,
     scratch::Scratch,
     vma::{
         Access,
@@ -72,12 +65,11 @@ impl Mapping {
     /// A mapping of the device page that a word names, if the call takes it: the one after the
     /// first `skipped`.
     pub(crate) fn of_word(call: &Call, word: PfnWord, skipped: usize) -> Option<Self> {
-        let held = HeldFolio::of_device_pfn(word.has(VALID).then_some(word.pfn())?)?;
+        let held = call.device_folio(word.has(VALID).then_some(word.pfn())?)?;
         let locked = held.try_lock()?;
         call.policy.takes(locked.folio()).ok()?;
         let number = word.pfn().checked_sub(locked.folio().pfn())?;
-        let anon_vma = AnonVma::of(&locked)?;
-        let (mm, addr) = rmap::find(&locked, &anon_vma, skipped)?;
+        let (mm, addr) = rmap::find(&locked, skipped)?;
         Some(Self {
             // The last user's exit is not for a driver's call to do, whatever locks that has.
             mm: MmWithUser::into_mmput_async(mm),
@@ -111,9 +103,10 @@ impl Mapping {
             pfn,
         };
         let all = place(named);
-        let mut contents = Contents::new(call, &all, scratch.lend(first, all.pages()));
-        let run = count_run(Batch::new(&mut contents), pfn);
-        let run = whole_folios(pfn, run, named);
+        let mut batch = Batch::new(call, &all, scratch.lend(first, all.pages()));
+        let run = count_run(&mut batch, pfn);
+        drop(batch);
+        let run = whole_folios(call, pfn, run, named);
         (run >= SHORTEST).then(|| work(scratch, &place(run)))
     }
 }
@@ -127,20 +120,18 @@ fn count_words(words: &[Cell<PfnWord>], pfn: usize) -> usize {
 
 /// How many pages of a batch's window, from the first on, are the page frames from `pfn` on, one
 /// after the other.
-fn count_run(mut batch: Batch<'_>, pfn: usize) -> usize {
+fn count_run(batch: &mut Batch<'_>, pfn: usize) -> usize {
     let Some(window) = batch.place().window() else {
         return 0;
     };
     match look_up(window) {
         Level::Hole => 0,
-        Level::Leaf(pmd) => {
-            LockedPmd::lock(&mut batch, pmd).map_or(0, |mut lock| match lock.entry() {
-                HugeEntry::Page(page) if page.first_pfn() == pfn => window.pages(),
-                _ => 0,
-            })
-        }
+        Level::Leaf(pmd) => LockedPmd::lock(batch, pmd).map_or(0, |mut lock| match lock.entry() {
+            HugeEntry::Page(page) if page.first_pfn() == pfn => window.pages(),
+            _ => 0,
+        }),
         Level::Table(pmd) => {
-            let table = PteTable::lock(&mut batch, pmd);
+            let table = PteTable::lock(batch, pmd);
             table.map_or(0, |mut table| table.count_run(pfn))
         }
     }
@@ -149,9 +140,9 @@ fn count_run(mut batch: Batch<'_>, pfn: usize) -> usize {
 /// How many pages of a run of mapped ones, so that no folio is cut of which the words name all.
 ///
 /// The rest of such a folio is mapped elsewhere: by another page table, or another area.
-fn whole_folios(pfn: usize, run: usize, named: usize) -> usize {
+fn whole_folios(call: &Call, pfn: usize, run: usize, named: usize) -> usize {
     let end = pfn + run;
-    match last_folio(end) {
+    match last_folio(call, end) {
         Some(last) if last.end > end && last.end <= pfn + named => last.start.saturating_sub(pfn),
         _ => run,
     }
@@ -159,17 +150,17 @@ fn whole_folios(pfn: usize, run: usize, named: usize) -> usize {
 
 /// How many pages, of those that the words name, are to be found one by one, so that no folio is
 /// cut.
-pub(crate) fn few(words: &[Cell<PfnWord>]) -> usize {
+pub(crate) fn few(call: &Call, words: &[Cell<PfnWord>]) -> usize {
     let count = FEW.min(words.len());
     let last = words.get(count.wrapping_sub(1)).map(Cell::get);
     let last = last.filter(|word| word.has(VALID));
     let end = last.map_or(0, |word| word.pfn() + 1);
-    let rest = last_folio(end).map_or(0, |last| last.end - end);
+    let rest = last_folio(call, end).map_or(0, |last| last.end - end);
     words.len().min(count + rest)
 }
 
 /// The frame numbers of the device folio that has the last page before `end`.
-fn last_folio(end: usize) -> Option<Range<usize>> {
-    let held = HeldFolio::of_device_pfn(end.checked_sub(1)?)?;
+fn last_folio(call: &Call, end: usize) -> Option<Range<usize>> {
+    let held = call.device_folio(end.checked_sub(1)?)?;
     Some(held.folio().pfns())
 }

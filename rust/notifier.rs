@@ -36,7 +36,11 @@ impl<'a> Bracket<'a> {
     ///
     /// May sleep. No page-table lock may be held.
     pub(crate) fn open(window: &Window<'a>, owner: *mut c_void) -> Self {
-        Self::start(window, bindings::mmu_notifier_event_MMU_NOTIFY_MIGRATE, owner)
+        Self::start(
+            window,
+            bindings::mmu_notifier_event_MMU_NOTIFY_MIGRATE,
+            owner,
+        )
     }
 
     /// Begins an invalidation of a part of an address space that the call did not name, which no
@@ -50,11 +54,14 @@ impl<'a> Bracket<'a> {
         Self::start(window, event, core::ptr::null_mut())
     }
 
-    fn start(
-        window: &Window<'a>,
-        event: bindings::mmu_notifier_event,
-        owner: *mut c_void,
-    ) -> Self {
+    /// Whether a window is part of what was told.
+    pub(super) fn covers(&self, window: &Window<'_>) -> bool {
+        let Self(range, _) = self;
+        let (start, end) = (range.start as usize, range.end as usize);
+        range.mm == window.range().mm() && start <= window.start() && window.end() <= end
+    }
+
+    fn start(window: &Window<'a>, event: bindings::mmu_notifier_event, owner: *mut c_void) -> Self {
         let mut range = MaybeUninit::uninit();
         let mm = window.range().mm();
         let (start, end) = (window.start(), window.end());

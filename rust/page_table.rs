@@ -8,7 +8,7 @@
 //! them exists.
 
 use super::{
-    batch::Contents,
+    batch::Batch,
     call::{
         Call,
         Place, //
@@ -125,7 +125,7 @@ fn is_table(pud: bindings::pud_t) -> bool {
 /// # Context
 ///
 /// May sleep.
-pub(crate) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdSlot<'a>> {
+pub(super) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdSlot<'a>> {
     let mm = window.range().mm();
     let addr = window.start();
 
@@ -159,7 +159,7 @@ pub(crate) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdSlot<'a>> {
 /// # Context
 ///
 /// May sleep.
-pub(crate) fn make_table(window: &Window<'_>) -> Result {
+pub(super) fn make_table(window: &Window<'_>) -> Result {
     let pmd = make_entry(window)?;
     // SAFETY: The mm of a range is valid, and its mmap lock keeps the table that `pmd` is in.
     match unsafe { raw::pte_alloc(window.range().mm(), pmd.as_ptr()) } {
@@ -346,14 +346,14 @@ impl Drop for LockedEntries<'_> {
 
 /// The page table of a batch's window, locked.
 pub(crate) struct PteTable<'b, 's> {
-    batch: &'b mut Contents<'s>,
+    batch: &'b mut Batch<'s>,
     locked: LockedEntries<'s>,
 }
 
 impl<'b, 's> PteTable<'b, 's> {
     /// Locks the page table of a batch's window; [`None`] where it has gone.
     #[inline(always)]
-    pub(crate) fn lock(batch: &'b mut Contents<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
+    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
         let locked = LockedEntries::lock(batch.place().window()?, pmd, 0)?;
         Some(Self { batch, locked })
     }
@@ -364,7 +364,7 @@ impl<'b, 's> PteTable<'b, 's> {
     }
 
     /// The batch and the entries, to be used together.
-    pub(super) fn parts(&mut self) -> (&mut Contents<'s>, &mut Entries<'s>) {
+    pub(super) fn parts(&mut self) -> (&mut Batch<'s>, &mut Entries<'s>) {
         (self.batch, &mut self.locked.entries)
     }
 

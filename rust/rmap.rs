@@ -67,11 +67,8 @@ struct Search {
 /// # Context
 ///
 /// May sleep.
-pub(super) fn find(
-    locked: &LockedFolio,
-    _anon_vma: &AnonVma,
-    skipped: usize,
-) -> Option<(ARef<MmWithUser>, usize)> {
+pub(super) fn find(locked: &LockedFolio, skipped: usize) -> Option<(ARef<MmWithUser>, usize)> {
+    let _anon_vma = AnonVma::of(locked)?;
     let mut search = Search {
         left: skipped,
         found: None,
@@ -382,7 +379,7 @@ impl<'a> Prepared<'a> {
 /// # Context
 ///
 /// May sleep.
-pub(crate) fn prepare<'a>(window: &'a Window<'a>) -> Result<Prepared<'a>> {
+pub(super) fn prepare<'a>(window: &'a Window<'a>) -> Result<Prepared<'a>> {
     // SAFETY: The area is valid, and its mmap lock is held.
     to_result(unsafe { raw::anon_vma_prepare(window.range().vma()) })?;
     // INVARIANT: Just made, or found.

@@ -5,7 +5,6 @@
 use super::{
     batch::{
         Batch,
-        Contents,
         Which, //
     },
     folio::Puts,
@@ -30,7 +29,7 @@ impl Drop for Batch<'_> {
     }
 }
 
-impl Contents<'_> {
+impl Batch<'_> {
     /// Maps every page of `which` where it now is, and gives back all that is held.
     ///
     /// Each entry is mapped again: to the destination if that has become the source, else to the

@@ -8,7 +8,7 @@
 
 use super::{
     batch::{
-        Contents,
+        Batch,
         Which, //
     },
     folio::Folio,
@@ -78,7 +78,7 @@ impl Task {
     }
 }
 
-impl Contents<'_> {
+impl Batch<'_> {
     /// Puts migration entries where other page tables map sources of a window.
     ///
     /// Something may be left: what is mapped in another way, or pinned.

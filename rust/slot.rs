@@ -22,6 +22,7 @@ use super::{
         AnonVma,
         Prepared, //
     },
+    span::WINDOW,
     vma::Window,
     word::{
         PfnWord,
@@ -77,6 +78,9 @@ pub(crate) mod held {
     pub(crate) const CHARGED: u8 = 1 << 5;
 }
 
+// Indices and counts of pages fit.
+const _: () = assert!(WINDOW < u16::MAX as usize);
+
 /// One source folio of a batch, large or small, or one hole.
 ///
 /// Dropping one gives nothing back: a batch settles its slots.
@@ -110,7 +114,8 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// A hole of `1 << order` pages.
-    pub(crate) fn hole(index: usize, order: u32, flags: u64) -> Self {
+    pub(super) fn hole(index: usize, order: u32, flags: u64) -> Self {
+        // INVARIANT: Nothing is held.
         Self {
             src: core::ptr::null_mut(),
             dst: core::ptr::null_mut(),
@@ -131,9 +136,11 @@ impl Slot {
     /// # Safety
     ///
     /// Without `borrowed`, the caller gives the lock and one reference of `src` to the slot. With
-    /// it, they are the fault handler's, which keeps them until the call is over.
+    /// it, they are the fault handler's, which keeps them until the call is over. The folio has so
+    /// many pages, `flags` are those of its word, and there are migration entries for it where
+    /// `entries` says.
     #[inline(always)]
-    pub(crate) unsafe fn source(
+    pub(super) unsafe fn source(
         src: Folio<'_>,
         pages: usize,
         index: usize,
@@ -177,7 +184,7 @@ impl Slot {
     ///
     /// All its mappings are elsewhere, and its anon_vma finds them until the slot is settled.
     /// [`None`] where there are none.
-    pub(crate) fn device(src: LockedFolio, index: usize) -> Option<Self> {
+    pub(super) fn device(src: LockedFolio, index: usize) -> Option<Self> {
         let anon_vma = AnonVma::of(&src)?;
         let (flags, pages) = (src.folio().word_flags(), src.folio().pages());
         // SAFETY: Lock and reference come with `src`.
@@ -304,6 +311,7 @@ impl Slot {
         if !isolated {
             return Err(Reason::NotLru);
         }
+        // INVARIANT: It is on no list any more.
         self.held |= held::OFF_LRU;
         Ok(())
     }
@@ -320,6 +328,7 @@ impl Slot {
 
     /// Notes that there are migration entries where the reverse mapping finds them.
     pub(super) fn set_unmapped(&mut self) {
+        // INVARIANT: What the caller has found out.
         self.held |= held::OTHER_ENTRIES;
     }
 
@@ -341,7 +350,8 @@ impl Slot {
     ///
     /// # Safety
     ///
-    /// The caller gives the lock and one reference of `dst` to the slot.
+    /// `dst` is fresh, and nobody else knows it. The caller gives its lock and one reference to the
+    /// slot, which has no destination yet.
     pub(super) unsafe fn give(
         &mut self,
         dst: NonNull<bindings::folio>,
@@ -377,7 +387,9 @@ impl Slot {
             return Err(Reason::Raced);
         }
         if !src.is_anon() {
-            migrate_in_file(src, dst)?;
+            // SAFETY: Both are locked by us; the source is unmapped and off the LRU, and the
+            // destination is fresh.
+            unsafe { migrate_in_file(src, dst) }?;
             self.set_migrated();
             return Ok(());
         }
@@ -387,8 +399,8 @@ impl Slot {
             // SAFETY: The source is locked.
             space = unsafe { raw::folio_mapping(src.as_ptr()) };
         }
-        // SAFETY: Both are locked by us or by the fault handler. The source is unmapped, off the
-        // LRU, and has one reference beyond the expected ones. The destination is fresh.
+        // SAFETY: Both are locked by us or by the fault handler. The source is unmapped, and off the
+        // LRU; the function itself counts its references. The destination is fresh.
         let error = unsafe { raw::folio_migrate_mapping(space, dst.as_ptr(), src.as_ptr()) };
         if error != 0 {
             return Err(Reason::Pinned);
@@ -416,6 +428,7 @@ impl Slot {
         if !dst.is_zone_device() {
             // SAFETY: By the type invariants it is locked by us; the charge of the source is its.
             unsafe { lru::offer_for_split(dst) };
+            // INVARIANT: It has taken over a source that was off its list.
             self.held |= held::OFF_LRU;
         }
     }
@@ -429,10 +442,8 @@ impl Slot {
     /// # Context
     ///
     /// May sleep.
-    pub(crate) fn charge(&mut self, area: &Prepared<'_>) -> Result<(), Reason> {
-        let (Some(dst), State::GivenHole) = (self.dst(), self.state) else {
-            return Err(Reason::Declined);
-        };
+    pub(super) fn charge(&mut self, area: &Prepared<'_>) -> Result<(), Reason> {
+        let dst = self.uncharged()?;
         // SAFETY: The folio is fresh, and locked by us; the mm is valid.
         if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), area.window().range().mm()) } != 0 {
             return Err(Reason::NoMemory);
@@ -444,6 +455,7 @@ impl Slot {
         dst.flush_dcache();
         // SAFETY: The folio is locked by us.
         unsafe { raw::__folio_mark_uptodate(dst.as_ptr()) };
+        // INVARIANT: Charged above; `area` has its anon_vma.
         self.held |= held::CHARGED;
         Ok(())
     }
@@ -460,10 +472,8 @@ impl Slot {
     /// # Context
     ///
     /// May sleep.
-    pub(crate) fn try_charge(&self, window: &Window<'_>) -> Result<(), Reason> {
-        let (Some(dst), State::GivenHole) = (self.dst(), self.state) else {
-            return Err(Reason::Declined);
-        };
+    pub(super) fn try_charge(&self, window: &Window<'_>) -> Result<(), Reason> {
+        let dst = self.uncharged()?;
         // SAFETY: The folio is fresh, and locked by us; the mm is valid.
         if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), window.range().mm()) } != 0 {
             return Err(Reason::NoMemory);
@@ -471,6 +481,12 @@ impl Slot {
         // SAFETY: It has just been charged, and is on no list.
         unsafe { raw::mem_cgroup_uncharge(dst.as_ptr()) };
         Ok(())
+    }
+
+    /// The page for a hole, as long as it is not charged.
+    fn uncharged(&self) -> Result<Folio<'_>, Reason> {
+        let is_ready = self.state == State::GivenHole && !self.holds(held::CHARGED);
+        self.dst().filter(|_| is_ready).ok_or(Reason::Declined)
     }
 
     /// Notes that the hole has been filled.
@@ -486,7 +502,8 @@ impl Slot {
     pub(super) fn set_failed(&mut self) {
         self.state = match self.state {
             State::GivenHole | State::Hole => State::Hole,
-            _ => State::Refused,
+            State::Taken | State::Given | State::Refused => State::Refused,
+            moved @ (State::Migrated | State::Filled | State::Settled) => moved,
         };
     }
 
@@ -620,12 +637,15 @@ impl Slot {
 ///
 /// [`Reason::Raced`] where the page is no longer the file's, [`Reason::Pinned`] where somebody uses
 /// it; nothing has changed then.
-fn migrate_in_file(src: Folio<'_>, dst: Folio<'_>) -> Result<(), Reason> {
+///
+/// # Safety
+///
+/// Both are locked by us. The source is unmapped, and off the LRU; the destination is fresh.
+unsafe fn migrate_in_file(src: Folio<'_>, dst: Folio<'_>) -> Result<(), Reason> {
     if !src.may_move_in_system() {
         return Err(Reason::Raced);
     }
-    // SAFETY: Both are locked by us. The source is unmapped, off the LRU, and has one reference
-    // beyond the expected ones. The destination is fresh.
+    // SAFETY: The caller's promise; the file counts the references itself.
     match unsafe { raw::file_migrate_folio(dst.as_ptr(), src.as_ptr()) } {
         0 => Ok(()),
         _ => Err(Reason::Pinned),

@@ -6,19 +6,13 @@
 //! fault, by its handler: a split takes locks that may not be waited for under another folio's.
 
 use super::{
-    batch::{
-        Batch,
-        Contents, //
-    },
+    batch::Batch,
     call::{
         Call,
         Place, //
     },
     entry::Entry,
-    folio::{
-        Folio,
-        HeldFolio, //
-    },
+    folio::Folio,
     huge::{
         HugeEntry,
         LockedPmd, //
@@ -32,6 +26,7 @@ use super::{
         Level,
         PteTable, //
     },
+    scratch::Lent,
     stats::Stage,
     vma::Window,
     watch::Watch,
@@ -40,15 +35,16 @@ use super::{
 
 /// Splits the large folios of a window that cannot move whole, one at a time, while no other source
 /// is locked.
-pub(crate) fn split(mut batch: Batch<'_>) {
+pub(crate) fn split(call: &Call, place: &Place<'_>, lent: Lent<'_>) {
+    let mut batch = Batch::new(call, place, lent);
     let _watch = Watch::new(Stage::Split, &batch);
-    match batch.place() {
+    match place {
         Place::Vma(window) | Place::Run { window, .. } => split_window(&mut batch, window),
         Place::Device { pages, .. } => split_device_pages(&batch, *pages),
     }
 }
 
-fn split_device_pages(batch: &Contents<'_>, pages: usize) {
+fn split_device_pages(batch: &Batch<'_>, pages: usize) {
     let call = batch.call();
     let mut done = 0..0;
 
@@ -57,7 +53,7 @@ fn split_device_pages(batch: &Contents<'_>, pages: usize) {
         if !word.has(VALID) || done.contains(&word.pfn()) || !batch.is_wanted(index) {
             continue;
         }
-        let Some(held) = HeldFolio::of_device_pfn(word.pfn()) else {
+        let Some(held) = call.device_folio(word.pfn()) else {
             continue;
         };
         let pfns = held.folio().pfns();
@@ -76,7 +72,7 @@ fn is_to_be_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
         && large::may_split(folio).is_ok()
 }
 
-fn split_window(batch: &mut Contents<'_>, window: &Window<'_>) {
+fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
     let call = batch.call();
     let mut index = 0;
 

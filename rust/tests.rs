@@ -7,10 +7,7 @@ use kernel::prelude::*;
 #[kunit_tests(hmm_migrate_batch)]
 mod bookkeeping {
     use crate::mm::{
-        batch::{
-            Batch,
-            Contents, //
-        },
+        batch::Batch,
         call::{
             Call,
             MigrateOps,
@@ -83,8 +80,7 @@ mod bookkeeping {
             first: 0,
             pages: PAGES,
         };
-        let mut contents = Contents::new(&call, &place, scratch.lend(0, PAGES));
-        let mut batch = Batch::new(&mut contents);
+        let mut batch = Batch::new(&call, &place, scratch.lend(0, PAGES));
 
         assert!(!batch.has_offers());
         batch.leave(0..1, Reason::Kind);
@@ -109,8 +105,7 @@ mod bookkeeping {
             first: 0,
             pages: PAGES,
         };
-        let mut contents = Contents::new(&call, &place, scratch.lend(0, PAGES));
-        let mut batch = Batch::new(&mut contents);
+        let mut batch = Batch::new(&call, &place, scratch.lend(0, PAGES));
 
         batch.leave(0..1, Reason::Pinned);
         batch.push_hole(2, 0);
@@ -154,8 +149,7 @@ mod bookkeeping {
             first: 0,
             pages: PAGES,
         };
-        let mut contents = Contents::new(&call, &place, scratch.lend(0, PAGES));
-        let mut batch = Batch::new(&mut contents);
+        let mut batch = Batch::new(&call, &place, scratch.lend(0, PAGES));
 
         batch.push_hole(0, 2);
         batch.ask(driver);
@@ -241,8 +235,7 @@ mod bookkeeping {
         let mut scratch = Scratch::new(&mut short, 1, Words::Caller(&words));
         let place = Place::Device { first: 0, pages: 1 };
 
-        let mut contents = Contents::new(&call, &place, scratch.lend(0, 1));
-        Batch::new(&mut contents).leave(0..1, Reason::Swapped);
+        Batch::new(&call, &place, scratch.lend(0, 1)).leave(0..1, Reason::Swapped);
         scratch.finish(0, 1);
         assert!(words
             .iter()

@@ -3,7 +3,7 @@
 //! What the pipeline tells of itself: to the counters, and to who traces it.
 
 use super::{
-    batch::Contents,
+    batch::Batch,
     call::Place,
     stats::{
         self,
@@ -35,7 +35,7 @@ struct Watched {
 impl Watch {
     /// Begins now, with the pages that are there.
     #[inline(always)]
-    pub(crate) fn new(stage: Stage, contents: &Contents<'_>) -> Self {
+    pub(crate) fn new(stage: Stage, contents: &Batch<'_>) -> Self {
         if stats::is_on() || trace::stage_is_on() {
             Self(Some(Watched::new(stage, contents)))
         } else {
@@ -56,7 +56,7 @@ impl Drop for Watch {
 impl Watched {
     #[cold]
     #[inline(never)]
-    fn new(stage: Stage, contents: &Contents<'_>) -> Self {
+    fn new(stage: Stage, contents: &Batch<'_>) -> Self {
         Self {
             stage,
             begin: Instant::now(),
