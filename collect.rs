@@ -9,15 +9,10 @@
 
 use crate::mm::{
     batch::Batch,
-    call::{
-        Call,
-        Place, //
-    },
+    call::Call,
     entry::Entry,
-    folio::{
-        Folio,
-        HeldFolio, //
-    },
+    folio::Folio,
+    held_folio::HeldFolio,
     huge::{
         HugeEntry,
         HugePage,
@@ -30,6 +25,7 @@ use crate::mm::{
         Level,
         PteTable, //
     },
+    place::Place,
     span::HUGE_ORDER,
     stats::Stage,
     vma::Window,

@@ -9,9 +9,9 @@ use crate::{
         call::{
             Call,
             DeviceStays,
-            Fault,
-            Place, //
+            Fault, //
         },
+        place::Place,
         raw,
         scratch::{
             Scratch,
@@ -99,7 +99,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_range(
         let mut short = Short::new();
         let mut scratch = Scratch::new(&mut short, pages, words);
         let call = Call::new(policy, None);
-        crate::migrate_range(&call, &driver, &mut scratch, &range, |outcomes| {
+        crate::pipeline::migrate_range(&call, &driver, &mut scratch, &range, |outcomes| {
             tally.add(outcomes)
         })
     };
@@ -168,7 +168,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
         let call = Call::new(policy, Some(fault));
 
         let place = Place::Vma(window);
-        let outcomes = crate::migrate_fault(&call, &driver, &mut scratch, offset, &place);
+        let outcomes = crate::pipeline::migrate_fault(&call, &driver, &mut scratch, offset, &place);
         tally.add(outcomes);
         let outcome = window.index(at).and_then(|index| outcomes.get(index));
         if let Some(errno) = call.fault_error() {
@@ -278,7 +278,7 @@ unsafe fn migrate_device(
         // SAFETY: The caller's promise, for the time of the call.
         let stays = unsafe { DeviceStays::new() };
         let call = Call::over_device(policy.device_alone()?, stays);
-        crate::migrate_device(
+        crate::pipeline::migrate_device(
             &call,
             &driver,
             &mut scratch,

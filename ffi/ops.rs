@@ -7,9 +7,9 @@
 use crate::mm::{
     call::{
         MigrateOps,
-        Place,
         Policy, //
     },
+    place::Place,
     raw,
     scratch::Words,
     trace,

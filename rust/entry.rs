@@ -7,10 +7,13 @@
 
 use super::{
     folio::Folio,
+    leaf::{
+        self,
+        Leaf, //
+    },
     migration_entry::{
         self,
-        Frozen,
-        Leaf, //
+        Frozen, //
     },
     notifier::Bracket,
     page_table::{
@@ -90,9 +93,8 @@ impl<'b, 's> PteTable<'b, 's> {
     pub(super) fn count_run(&mut self, pfn: usize) -> usize {
         let entries = self.entries();
         let frames = (0..entries.window().pages()).zip(pfn..);
-        let run = frames.take_while(|&(index, pfn)| {
-            entries.get(index).and_then(migration_entry::page_pfn) == Some(pfn)
-        });
+        let run = frames
+            .take_while(|&(index, pfn)| entries.get(index).and_then(leaf::page_pfn) == Some(pfn));
         run.count()
     }
 }
@@ -117,8 +119,8 @@ impl Entries<'_> {
         // SAFETY: By the type invariants the lock of the table is held.
         let pte = unsafe { raw::ptep_get(ptep) };
 
-        if !migration_entry::pte_present(pte) {
-            return match migration_entry::stands_for(pte) {
+        if !leaf::pte_present(pte) {
+            return match leaf::stands_for(pte) {
                 None => Seen::Hole,
                 Some(Leaf::Device(page)) => Seen::Page(pte, page),
                 Some(other) => Seen::Other(other.reason()),
@@ -131,8 +133,8 @@ impl Entries<'_> {
             return Seen::Page(pte, page);
         }
         // A dirty zero page is one that KSM counts; a marked one is somebody's to be told of.
-        let is_marked = migration_entry::pte_uffd(pte) || migration_entry::pte_dirty(pte);
-        if migration_entry::is_zero_page(pte) && !is_marked {
+        let is_marked = leaf::pte_uffd(pte) || leaf::pte_dirty(pte);
+        if leaf::is_zero_page(pte) && !is_marked {
             return Seen::Hole;
         }
         Seen::Other(Reason::Kind)
@@ -141,20 +143,19 @@ impl Entries<'_> {
     /// Whether an entry maps a page frame, or stands for it, and if so whether it is present.
     pub(super) fn maps(&self, index: usize, pfn: usize) -> Option<bool> {
         let pte = self.get(index)?;
-        let is_page = migration_entry::page_pfn(pte) == Some(pfn);
-        is_page.then(|| migration_entry::pte_present(pte))
+        let is_page = leaf::page_pfn(pte) == Some(pfn);
+        is_page.then(|| leaf::pte_present(pte))
     }
 
     /// Whether the entries after `index` map the pages of a folio after its first, in order, in the
     /// way that `first` maps that.
     fn maps_rest(&self, index: usize, first: pte_t, folio: Folio<'_>) -> bool {
-        let present = migration_entry::pte_present(first);
+        let present = leaf::pte_present(first);
         let pfn = folio.pfn();
 
         (1..folio.pages()).all(|number| {
             self.get(index + number).is_some_and(|pte| {
-                migration_entry::pte_present(pte) == present
-                    && migration_entry::page_pfn(pte) == Some(pfn + number)
+                leaf::pte_present(pte) == present && leaf::page_pfn(pte) == Some(pfn + number)
             })
         })
     }
@@ -206,7 +207,7 @@ impl Entries<'_> {
         }
         // A file keeps more of it than the flag says.
         let is_known = folio.is_anon() && folio.is_dirty();
-        if present && migration_entry::pte_dirty(old) && !is_known {
+        if present && leaf::pte_dirty(old) && !is_known {
             // SAFETY: The caller promises that the folio is locked.
             unsafe { folio.mark_dirty() };
         }
@@ -408,7 +409,7 @@ impl LockedEntry<'_, '_, '_> {
     #[inline(always)]
     fn freeze_page(&mut self, number: usize) -> Result<(pte_t, Frozen), Reason> {
         let index = self.entry.index + number;
-        let present = migration_entry::pte_present(self.entry.pte);
+        let present = leaf::pte_present(self.entry.pte);
         // SAFETY: By the type invariants the folio is valid.
         let folio = unsafe { Folio::from_raw(self.entry.folio) };
         // SAFETY: By the type invariants the folio is locked, and the entry maps its page.

@@ -13,11 +13,14 @@ use super::{
     },
     call::Call,
     folio::Folio,
+    leaf::{
+        self,
+        Leaf, //
+    },
     lru,
     migration_entry::{
         self,
-        Frozen,
-        Leaf, //
+        Frozen, //
     },
     notifier::Bracket,
     page_table::PmdSlot,
@@ -110,7 +113,7 @@ impl<'b, 's> LockedPmd<'b, 's> {
     pub(crate) fn entry(&mut self) -> HugeEntry<'_, 'b, 's> {
         let value = self.value();
 
-        if let Some(leaf) = migration_entry::stands_for_pmd(value) {
+        if let Some(leaf) = leaf::stands_for_pmd(value) {
             return match leaf {
                 Leaf::Device(page) => self.page_entry(value, page),
                 other => HugeEntry::Other(other.reason()),
@@ -396,11 +399,11 @@ impl LockedHuge<'_, '_, '_> {
         }
 
         let mut flags = self.folio().word_flags();
-        if migration_entry::is_writable_pmd(value) {
+        if leaf::is_writable_pmd(value) {
             flags |= WRITE;
             if self.folio().is_device_private() {
                 // The device may have written: the entry cannot tell.
-                let entry = migration_entry::mark_swapped_pmd(lock.value(), true, false);
+                let entry = leaf::mark_swapped_pmd(lock.value(), true, false);
                 // SAFETY: The entry is locked, and differs in its mark alone.
                 unsafe { raw::set_pmd_at(mm, addr, pmd, entry) };
             }

@@ -4,10 +4,8 @@
 
 use super::{
     call::Call,
-    folio::{
-        Folio,
-        HeldFolio, //
-    },
+    folio::Folio,
+    held_folio::HeldFolio,
     page_table::PmdSlot,
     raw,
     stats,

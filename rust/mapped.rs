@@ -7,10 +7,7 @@
 
 use super::{
     batch::Batch,
-    call::{
-        Call,
-        Place, //
-    },
+    call::Call,
     huge::{
         HugeEntry,
         LockedPmd, //
@@ -20,6 +17,7 @@ use super::{
         Level,
         PteTable, //
     },
+    place::Place,
     rmap,
     scratch::Scratch,
     vma::{

@@ -7,193 +7,21 @@
 
 use super::{
     folio::Folio,
-    raw,
-    word::Reason, //
+    leaf::*,
+    raw, //
 };
 use kernel::bindings::{
-    page,
     pmd_t,
     pte_t,
     softleaf_t,
     vm_area_struct, //
 };
 
-/// Makes a function of an entry's value.
-macro_rules! test {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) fn $name(pte: pte_t) -> bool {
-            // SAFETY: A function of the value alone.
-            unsafe { raw::$name(pte) }
-        }
-    };
-}
-
-/// Whether two entries are the same, to the last bit.
-pub(crate) fn is_same(one: pte_t, other: pte_t) -> bool {
-    // SAFETY: A function of the values alone.
-    unsafe { raw::pte_same(one, other) }
-}
-
 /// The migration entry that says the same for the next page frame.
 pub(crate) fn next(pte: pte_t) -> pte_t {
     // SAFETY: A function of the value, which the callers know to be a migration entry: its offset
     // is a frame number.
     unsafe { raw::pte_next_swp_offset(pte) }
-}
-
-test! {
-    /// Whether the entry is empty.
-    pte_none
-}
-test! {
-    /// Whether the entry maps memory.
-    pte_present
-}
-test! {
-    /// Whether a present entry may be written.
-    pte_write
-}
-test! {
-    /// Whether a present entry has been written.
-    pte_dirty
-}
-test! {
-    /// Whether a present entry has been used.
-    pte_young
-}
-test! {
-    /// Whether userfaultfd has marked a present entry.
-    pte_uffd
-}
-test! {
-    /// Whether a present entry has been written since soft-dirty bits were cleared.
-    pte_soft_dirty
-}
-test! {
-    /// As [`pte_soft_dirty`], for an entry that is not present.
-    pte_swp_soft_dirty
-}
-test! {
-    /// As [`pte_uffd`], for an entry that is not present.
-    pte_swp_uffd
-}
-
-/// Whether a present entry maps the zero page.
-pub(crate) fn is_zero_page(pte: pte_t) -> bool {
-    // SAFETY: A function of the value, which is present.
-    let pfn = unsafe { raw::pte_pfn(pte) };
-    // SAFETY: A function of the number alone.
-    unsafe { raw::is_zero_pfn(pfn) }
-}
-
-/// What an entry that is not empty, and not present, stands for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leaf {
-    /// A page on swap.
-    Swap,
-    /// Broken memory.
-    Poison,
-    /// A page on its way, by its frame number.
-    Migration(usize),
-    /// A page of device memory that the CPU cannot address.
-    Device(*mut page),
-    /// A marker, or a device's exclusive access.
-    Other,
-}
-
-impl Leaf {
-    /// Why such an entry stays.
-    pub(crate) fn reason(self) -> Reason {
-        match self {
-            Leaf::Swap => Reason::Swapped,
-            Leaf::Poison => Reason::Poisoned,
-            Leaf::Migration(_) => Reason::Locked,
-            Leaf::Device(_) | Leaf::Other => Reason::Kind,
-        }
-    }
-}
-
-/// What an entry stands for that is neither empty nor present.
-pub(crate) fn stands_for(pte: pte_t) -> Option<Leaf> {
-    if pte_none(pte) || pte_present(pte) {
-        return None;
-    }
-    // SAFETY: A function of the value, which is not present.
-    Some(decode(unsafe { raw::softleaf_from_pte(pte) }))
-}
-
-/// As [`stands_for`], for an entry one level up.
-pub(crate) fn stands_for_pmd(pmd: pmd_t) -> Option<Leaf> {
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::pmd_none(pmd) } {
-        return None;
-    }
-    // SAFETY: As above.
-    if unsafe { raw::pmd_present(pmd) } {
-        return None;
-    }
-    // SAFETY: A function of the value, which is not present.
-    Some(decode(unsafe { raw::softleaf_from_pmd(pmd) }))
-}
-
-/// The frame number of the page that an entry maps, or stands for as one of device memory.
-pub(crate) fn page_pfn(pte: pte_t) -> Option<usize> {
-    if pte_present(pte) {
-        // SAFETY: A function of the value, which is present.
-        return Some(unsafe { raw::pte_pfn(pte) });
-    }
-    match stands_for(pte) {
-        // SAFETY: The page of a device entry is valid.
-        Some(Leaf::Device(page)) => Some(unsafe { raw::page_to_pfn(page) }),
-        _ => None,
-    }
-}
-
-fn decode(entry: softleaf_t) -> Leaf {
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::softleaf_is_device_private(entry) } {
-        // SAFETY: A device entry has a page.
-        return Leaf::Device(unsafe { raw::softleaf_to_page(entry) });
-    }
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::softleaf_is_migration(entry) } {
-        // SAFETY: A migration entry has a frame number.
-        return Leaf::Migration(unsafe { raw::softleaf_to_pfn(entry) });
-    }
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::softleaf_is_swap(entry) } {
-        return Leaf::Swap;
-    }
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::softleaf_is_hwpoison(entry) } {
-        return Leaf::Poison;
-    }
-    Leaf::Other
-}
-
-/// Whether an entry that maps a page, or stands for a device page, may be written through.
-fn is_writable(pte: pte_t) -> bool {
-    if pte_present(pte) {
-        return pte_write(pte);
-    }
-    // SAFETY: A function of the value, which is not present.
-    let entry = unsafe { raw::softleaf_from_pte(pte) };
-    // SAFETY: A function of the value alone.
-    unsafe { raw::softleaf_is_device_private_write(entry) }
-}
-
-/// Marks an entry that is not present.
-fn mark_swapped(mut pte: pte_t, soft_dirty: bool, uffd: bool) -> pte_t {
-    if soft_dirty {
-        // SAFETY: A function of the value, which is not present.
-        pte = unsafe { raw::pte_swp_mksoft_dirty(pte) };
-    }
-    if uffd {
-        // SAFETY: As above.
-        pte = unsafe { raw::pte_swp_mkuffd(pte) };
-    }
-    pte
 }
 
 /// What a migration entry says beside its page.
@@ -442,33 +270,6 @@ pub(crate) unsafe fn thaw_pmd(
         pmd = unsafe { raw::pmd_mknone_protection(pmd) };
     }
     pmd
-}
-
-/// Marks an entry one level up that is not present.
-pub(crate) fn mark_swapped_pmd(mut pmd: pmd_t, soft_dirty: bool, uffd: bool) -> pmd_t {
-    if soft_dirty {
-        // SAFETY: A function of the value, which is not present.
-        pmd = unsafe { raw::pmd_swp_mksoft_dirty(pmd) };
-    }
-    if uffd {
-        // SAFETY: As above.
-        pmd = unsafe { raw::pmd_swp_mkuffd(pmd) };
-    }
-    pmd
-}
-
-/// Whether an entry one level up that maps a folio, or stands for a device's, may be written
-/// through.
-pub(crate) fn is_writable_pmd(pmd: pmd_t) -> bool {
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::pmd_present(pmd) } {
-        // SAFETY: As above.
-        return unsafe { raw::pmd_write(pmd) };
-    }
-    // SAFETY: A function of the value, which is not present.
-    let entry = unsafe { raw::softleaf_from_pmd(pmd) };
-    // SAFETY: A function of the value alone.
-    unsafe { raw::softleaf_is_device_private_write(entry) }
 }
 
 /// The entry that maps page `number` of a fresh folio where there was a hole.

@@ -9,11 +9,9 @@
 
 use super::{
     batch::Batch,
-    call::{
-        Call,
-        Place, //
-    },
+    call::Call,
     lru,
+    place::Place,
     raw,
     rmap::Mappings,
     slot::Slot,

@@ -6,6 +6,7 @@ use super::{
     batch::Which,
     entry::Seen,
     folio::Folio,
+    leaf,
     migration_entry::{
         self,
         Frozen, //
@@ -151,7 +152,7 @@ impl Entries<'_> {
         (first + 1..first + count).all(|index| {
             expected = migration_entry::next(expected);
             self.get(index)
-                .is_some_and(|pte| migration_entry::is_same(pte, expected))
+                .is_some_and(|pte| leaf::is_same(pte, expected))
         })
     }
 
@@ -227,7 +228,7 @@ impl Entries<'_> {
     }
 
     fn is_empty(&self, index: usize) -> bool {
-        self.get(index).is_some_and(migration_entry::pte_none)
+        self.get(index).is_some_and(leaf::pte_none)
     }
 
     /// Maps the page of a slot where there was a hole; false where something is there now, or the

@@ -3,10 +3,8 @@
 //! The reverse mapping: from a folio to the page tables that map it.
 
 use super::{
-    folio::{
-        Folio,
-        LockedFolio, //
-    },
+    folio::Folio,
+    held_folio::LockedFolio,
     raw, stats, task,
     vma::{
         VmaRange,

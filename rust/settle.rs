@@ -7,7 +7,7 @@ use super::{
         Batch,
         Which, //
     },
-    folio::Puts,
+    held_folio::Puts,
     huge::LockedPmd,
     lru::Lists,
     page_table::{

@@ -7,10 +7,7 @@
 
 use super::{
     batch::Batch,
-    call::{
-        Call,
-        Place, //
-    },
+    call::Call,
     entry::Entry,
     folio::Folio,
     huge::{
@@ -26,6 +23,7 @@ use super::{
         Level,
         PteTable, //
     },
+    place::Place,
     scratch::Lent,
     stats::Stage,
     vma::Window,

@@ -11,10 +11,10 @@ mod bookkeeping {
         call::{
             Call,
             MigrateOps,
-            Place,
             Policy,
             Retry, //
         },
+        place::Place,
         scratch::{
             Scratch,
             Short,

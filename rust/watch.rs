@@ -4,7 +4,7 @@
 
 use super::{
     batch::Batch,
-    call::Place,
+    place::Place,
     stats::{
         self,
         Stage, //
