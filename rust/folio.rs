@@ -249,6 +249,12 @@ impl<'a> Folio<'a> {
         !inaccessible && unsafe { raw::mapping_has_migrate_folio(mapping) }
     }
 
+    /// The page offset by which the first page of anonymous memory is found.
+    pub(super) fn anon_offset(self) -> usize {
+        // SAFETY: By the type invariants the folio is valid.
+        unsafe { raw::folio_index_field(self.as_ptr()) }
+    }
+
     /// What finds the mappings of anonymous memory.
     pub(super) fn anon_vma(self) -> Option<NonNull<bindings::anon_vma>> {
         if !self.is_plain_anon() {

@@ -5,6 +5,9 @@
 //! After a fork, parent and children map the same pages at the same distances. So an area in which
 //! the reverse mapping finds one of them is where its neighbours are as well: one walk of the
 //! reverse mapping, one lock of each page table and one flush do for many pages.
+//!
+//! Pages of a device that were found by their frame numbers are mapped in such places alone. The
+//! core would unmap them as well, but does not know that a device writes.
 
 use super::{
     batch::{
@@ -50,6 +53,8 @@ struct Group {
     anon_vma: NonNull<anon_vma>,
     numbers: Range<usize>,
     pages: Range<usize>,
+    /// The page offset by which the first of the pages is found.
+    offset: usize,
 }
 
 /// What is to be done in each area.
@@ -60,21 +65,30 @@ enum Task {
 }
 
 impl Task {
-    /// What finds the mappings of a slot, if it is one to be worked on.
+    /// The folio of a slot, if its mappings are to be worked on.
     ///
     /// What one entry of a higher level may map is left to the core.
+    fn folio(self, slot: &Slot) -> Option<Folio<'_>> {
+        let is_one = match self {
+            Task::Unmap => slot.state() == State::Taken,
+            Task::Remap(which) => which.has(slot) && slot.holds(held::OTHER_ENTRIES),
+        };
+        let folio = match self {
+            Task::Unmap => slot.src().filter(|src| src.is_mapped()),
+            Task::Remap(_) => slot.target(),
+        };
+        folio.filter(|_| is_one && slot.order() < HUGE_ORDER)
+    }
+
+    /// What finds the mappings of a slot, if it is one to be worked on.
     fn anon_vma(self, slot: &Slot) -> Option<NonNull<anon_vma>> {
-        if slot.order() >= HUGE_ORDER {
-            return None;
-        }
-        match self {
-            Task::Unmap => (slot.src())
-                .filter(|src| slot.state() == State::Taken && src.is_mapped())?
-                .anon_vma(),
-            Task::Remap(which) => (slot.target())
-                .filter(|_| which.has(slot) && slot.holds(held::OTHER_ENTRIES))?
-                .anon_vma(),
-        }
+        self.folio(slot)?.anon_vma()
+    }
+
+    /// The page offset by which the first page of the window would be found, as a slot has it; it
+    /// need not exist.
+    fn offset(self, slot: &Slot) -> Option<usize> {
+        Some(self.folio(slot)?.anon_offset().wrapping_sub(slot.index()))
     }
 }
 
@@ -102,12 +116,9 @@ impl Batch<'_> {
     }
 
     fn work_on_shared(&mut self, task: Task) {
-        let Some(window) = self.place().window() else {
-            return;
-        };
         let mut from = 0;
         while let Some(group) = self.next_group(from, task) {
-            self.work_on_group(window, &group, task);
+            self.work_on_group(&group, task);
             from = group.numbers.end;
         }
     }
@@ -120,11 +131,15 @@ impl Batch<'_> {
             .position(|slot| task.anon_vma(slot).is_some())?;
         let slots = slots.get(first..)?;
         let head = slots.first()?;
-        let (anon_vma, begin) = (task.anon_vma(head)?, head.index());
+        let (anon_vma, offset, begin) = (task.anon_vma(head)?, task.offset(head)?, head.index());
         // Slots have been collected in order; what a driver's answer has added is no source.
         let is_one = |slot: &&Slot| {
             let near = slot.src().is_some() && slot.pages().end <= begin + MOST;
-            near && task.anon_vma(slot).is_none_or(|other| other == anon_vma)
+            let is_found = || {
+                let is_same = task.anon_vma(slot).is_none_or(|other| other == anon_vma);
+                is_same && task.offset(slot).is_none_or(|other| other == offset)
+            };
+            near && is_found()
         };
         let count = slots.iter().take_while(is_one).count().max(1);
         let numbers = from + first..from + first + count;
@@ -133,15 +148,16 @@ impl Batch<'_> {
             anon_vma,
             numbers,
             pages: begin..end,
+            offset: offset.wrapping_add(begin),
         })
     }
 
-    fn work_on_group(&mut self, window: &Window<'_>, group: &Group, task: Task) {
-        // SAFETY: A page of the window's area has it, and so does the area, which the mmap lock
-        // keeps as it is.
+    fn work_on_group(&mut self, group: &Group, task: Task) {
+        let window = self.place().window();
+        // SAFETY: In an address space the window's area is linked to it, which the mmap lock keeps
+        // so; in a device's memory the slot has a reference.
         let areas = unsafe { Areas::lock(group.anon_vma) };
-        let offset = window.range().anon_offset(window.addr(group.pages.start));
-        areas.each(offset, group.pages.len(), |range, before| {
+        areas.each(group.offset, group.pages.len(), |range, before| {
             if matches!(task, Task::Unmap) && is_passed_over(window, range) {
                 return true;
             }
@@ -190,8 +206,9 @@ impl Batch<'_> {
 
 /// Whether sources are not to be unmapped in a range: all that the window has is behind migration
 /// entries, and a stack that exec is moving is left alone by all who migrate.
-fn is_passed_over(window: &Window<'_>, range: &VmaRange<'_>) -> bool {
-    range.vma() == window.range().vma() || range.is_temporary_stack()
+fn is_passed_over(window: Option<&Window<'_>>, range: &VmaRange<'_>) -> bool {
+    let is_own = window.is_some_and(|window| range.vma() == window.range().vma());
+    is_own || range.is_temporary_stack()
 }
 
 /// Does something with each part of a range that one page table maps, and with how many pages come

@@ -138,12 +138,6 @@ impl<'a> VmaRange<'a> {
         unsafe { raw::vma_is_temporary_stack(self.vma) }
     }
 
-    /// The page offset by which anonymous memory at `addr` is found.
-    pub(super) fn anon_offset(&self, addr: usize) -> usize {
-        // SAFETY: By the type invariants the area is valid and locked.
-        unsafe { raw::linear_anon_page_index(self.vma, addr) }
-    }
-
     /// Whether the memory is locked against paging.
     pub(crate) fn is_mlocked(&self) -> bool {
         // SAFETY: By the type invariants the area is valid and locked.

@@ -126,6 +126,39 @@ TEST_F(evict, parts)
 	}
 }
 
+/*
+ * What the device could write is soft-dirty when it is back, and what it could
+ * not is not: of a few pages as well, and where the mmap lock cannot be had.
+ */
+TEST_F(evict, soft_dirty)
+{
+	struct hmm_test_evict evict;
+	__u64 words[3];
+	int page;
+
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
+	ASSERT_EQ(0, mprotect(self->memory, PAGE, PROT_READ));
+	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
+	ASSERT_EQ(0, pages_with(self->memory, PAGES, PM_SOFT_DIRTY));
+	for (page = 0; page < 3; page++)
+		words[page] = HMM_TEST_WORD_OF(pfn_of(self->memory +
+						      page * PAGE));
+	evict = list(words, 3);
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	ASSERT_EQ(3, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_FALSE(pagemap(self->memory) & PM_SOFT_DIRTY);
+	EXPECT_EQ(2, pages_with(self->memory, PAGES, PM_SOFT_DIRTY));
+
+	evict = range(self->first_pfn, self->device_pages);
+	evict.mmap_locked = 1;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(PAGES - 3, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(PAGES - 1, pages_with(self->memory, PAGES, PM_SOFT_DIRTY));
+}
+
 /* Whatever lies beside the device's memory is not touched. */
 TEST_F(evict, beyond_the_device)
 {

@@ -241,6 +241,8 @@ struct hmm_test_move {
  * @node: where the destinations are
  * @flags: of the call
  * @owner: enum hmm_test_owner
+ * @mmap_locked: hold the caller's mmap lock for writing meanwhile
+ * @pad: 0
  * @driver: how the driver behaves
  * @result: (out) what happened
  */
@@ -252,6 +254,8 @@ struct hmm_test_evict {
 	__u32 node;
 	__u32 flags;
 	__u32 owner;
+	__u32 mmap_locked;
+	__u32 pad;
 	struct hmm_test_driver driver;
 	struct hmm_test_result result;
 };

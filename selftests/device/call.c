@@ -274,8 +274,13 @@ long call_evict(struct hmm_test_evict *request)
 				   call->npages * sizeof(*call->pfns)))
 		goto free;
 	ret = rules_prepare(call);
-	if (!ret)
+	if (!ret) {
+		if (request->mmap_locked)
+			mmap_write_lock(current->mm);
 		run_by_pfn(call, request->function, request->first_pfn);
+		if (request->mmap_locked)
+			mmap_write_unlock(current->mm);
+	}
 	rules_settle(call);
 	if (!ret) {
 		call_record(call);
