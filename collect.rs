@@ -119,7 +119,9 @@ fn take_huge_entry(
     Some(match lock.entry() {
         HugeEntry::Changed => return None,
         HugeEntry::Other(reason) => Err(reason),
-        HugeEntry::ZeroPage if !fills_holes(call, window) => Err(Reason::Nothing),
+        HugeEntry::ZeroPage if !fills_holes(call, window) || call.is_again() => {
+            Err(Reason::Nothing)
+        }
         HugeEntry::ZeroPage if may_fill_huge(call, window) => {
             lock.push_hole();
             Ok(())

@@ -290,9 +290,13 @@ impl<'s> Batch<'s> {
         self.note(pages, Outcome::Left(reason));
     }
 
-    /// Notes why all pages stay.
+    /// Notes why all pages stay that are for this round.
     pub(crate) fn leave_all(&mut self, reason: Reason) {
-        self.outcomes.fill(Outcome::Left(reason));
+        for index in 0..self.outcomes.len() {
+            if self.is_wanted(index) {
+                self.leave(index..index + 1, reason);
+            }
+        }
     }
 
     /// Whether any slot is to be offered to the driver.

@@ -440,6 +440,58 @@ TEST_F(smaller, thrown_away_meanwhile)
 		  own_in_use(self->fd));
 }
 
+static void *call_in_thread(void *argument)
+{
+	struct hmm_test_move *move = argument;
+	int fd = own_open();
+	long ret = own_call(fd, move);
+
+	close(fd);
+	return (void *)ret;
+}
+
+/*
+ * Small pages have moved, and large folios wait for the second round, when all
+ * is thrown away and a huge page comes, which cannot be split: what has moved
+ * is told all the same.
+ */
+TEST(told_of_once)
+{
+	char *memory = huge_pages_map(1, 1);
+	struct hmm_test_move move;
+	pthread_t thread;
+	int fd = own_open();
+	void *ret;
+
+	ASSERT_NE(NULL, memory);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_DONTNEED));
+	folio_order_set(4);
+	fill(memory, 2 * FOLIO_PAGES, 1);
+	folio_order_reset();
+	fill(memory + 100 * PAGE, 4, 1);
+	ASSERT_EQ(2, folios_of_order(memory, 2 * FOLIO_PAGES, 4));
+
+	move = to_device(memory, 0);
+	move.driver.delay_finalize_us = 2000000;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, call_in_thread, &move));
+	ASSERT_EQ(0, own_wait_for_callback(fd));
+	EXPECT_EQ(0, madvise(memory, PAGES * PAGE, MADV_DONTNEED));
+	fill_page(memory, 0, 2);
+	EXPECT_EQ(0, own_hold(fd, pfn_of(memory), HMM_TEST_HOLD_REFERENCE));
+	EXPECT_EQ(1, folios_of_order(memory, PAGES, 9));
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(NULL, ret);
+	EXPECT_EQ(4, move.result.migrated)
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(2 * FOLIO_PAGES, move.result.left[HMM_TEST_PINNED]);
+	ASSERT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
+	EXPECT_TRUE(page_is(memory, 0, 2));
+	pages_unmap(memory, PAGES);
+	EXPECT_EQ(0, own_in_use(fd));
+	close(fd);
+}
+
 /* test_hmm asks with -E2BIG for pages, when it is told to find no memory. */
 TEST(asked_for)
 {
