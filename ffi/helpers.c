@@ -1380,10 +1380,12 @@ __helper void hmm_raw_sleep_one_tick(void)
 	schedule_timeout_killable(1);
 }
 
-__helper void hmm_raw_gate_switch(struct hmm_migrate_gate *gate, bool on)
+__helper void hmm_raw_gate_enable(struct hmm_migrate_gate *gate)
 {
-	if (on)
-		static_branch_enable(&gate->key);
-	else
-		static_branch_disable(&gate->key);
+	static_branch_enable(&gate->key);
+}
+
+__helper void hmm_raw_gate_disable(struct hmm_migrate_gate *gate)
+{
+	static_branch_disable(&gate->key);
 }

@@ -292,7 +292,7 @@ impl Call {
     }
 
     /// Notes why a large folio of the window could not be split.
-    pub(crate) fn set_split_failure(&self, reason: Reason) {
+    pub(super) fn set_split_failure(&self, reason: Reason) {
         self.split_failure.set(reason);
     }
 
@@ -322,20 +322,20 @@ impl Call {
     }
 
     /// Whether this is the folio whose lock and reference are the fault handler's.
-    pub(crate) fn is_borrowed(&self, folio: Folio<'_>) -> bool {
+    pub(super) fn is_borrowed(&self, folio: Folio<'_>) -> bool {
         self.fault
             .as_ref()
             .is_some_and(|fault| fault.folio() == folio)
     }
 
     /// Whether the CPU waits for a page that is one of `addrs`.
-    pub(crate) fn is_fault_in(&self, addrs: core::ops::Range<usize>) -> bool {
+    pub(super) fn is_fault_in(&self, addrs: core::ops::Range<usize>) -> bool {
         let fault = self.fault.as_ref();
         fault.is_some_and(|fault| addrs.contains(&fault.addr))
     }
 
     /// Notes that the driver left the page that the CPU waits for; 0 if it did not say why.
-    pub(crate) fn set_fault_error(&self, errno: i32) {
+    pub(super) fn set_fault_error(&self, errno: i32) {
         self.fault_error.set(Some(errno));
     }
 

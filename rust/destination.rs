@@ -69,7 +69,7 @@ fn is_coherent(word: PfnWord) -> bool {
     }
     // SAFETY: The frame has a `struct page`.
     let page = unsafe { raw::pfn_to_page(word.pfn()) };
-    // SAFETY: As in `check`: reads only.
+    // SAFETY: As in `check`.
     unsafe { Folio::of_page(page) }.is_device_coherent()
 }
 
@@ -94,8 +94,8 @@ pub(crate) fn check(
     }
     // SAFETY: The frame has a `struct page`.
     let page = unsafe { raw::pfn_to_page(pfn) };
-    // SAFETY: The frame has a `struct page`, which stays; whether it is a live page is checked by
-    // what follows, which only reads.
+    // SAFETY: By the contract of `MigrateOps` it is a live page that is given to us. Whoever breaks
+    // that is mostly found out below, where the structure, which stays, is only read.
     let folio = unsafe { Folio::of_page(page) };
 
     if folio.ref_count() <= 0 {

@@ -64,7 +64,7 @@ impl<'a> Folio<'a> {
     /// # Safety
     ///
     /// `page` is part of a folio that stays allocated, and is not split, for `'a`.
-    pub(crate) unsafe fn of_page(page: *mut bindings::page) -> Self {
+    pub(super) unsafe fn of_page(page: *mut bindings::page) -> Self {
         // SAFETY: The caller promises a valid page.
         let ptr = unsafe { raw::page_folio(page) };
         // SAFETY: The folio of a valid page is never NULL.
@@ -79,7 +79,7 @@ impl<'a> Folio<'a> {
     }
 
     /// The C pointer, which is never NULL.
-    pub(crate) fn as_nonnull(self) -> NonNull<bindings::folio> {
+    pub(super) fn as_nonnull(self) -> NonNull<bindings::folio> {
         self.ptr
     }
 
@@ -275,7 +275,7 @@ impl<'a> Folio<'a> {
 
     /// Whether it is mapped nowhere, has no type, and is not reserved by the kernel.
     #[inline(always)]
-    pub(crate) fn is_unused(self) -> bool {
+    pub(super) fn is_unused(self) -> bool {
         let page = self.page(0);
         // SAFETY: The page of a valid folio is valid. Device memory is reserved for its device.
         if !self.is_zone_device() && unsafe { raw::page_reserved(page) } {
@@ -395,7 +395,7 @@ impl<'a> Folio<'a> {
     }
 
     /// The flags of its word that are its own: DEVICE, UNADDRESSABLE.
-    pub(crate) fn word_flags(self) -> u64 {
+    pub(super) fn word_flags(self) -> u64 {
         let mut flags = 0;
         if self.is_zone_device() {
             flags |= DEVICE;

@@ -77,7 +77,8 @@ impl<'b, 's> LockedPmd<'b, 's> {
     pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
         let window = (batch.place().window()).filter(|window| window.is_same(pmd.window()))?;
         stats::count(stats::Counter::PageTableLocks, 1);
-        // SAFETY: The mm is valid, and its mmap lock keeps the table that `pmd` is in.
+        // SAFETY: The mm is valid, and its mmap lock, by the invariants of a `Place`, keeps the table
+        // that `pmd` is in.
         let ptl = unsafe { raw::pmd_lock(window.range().mm(), pmd.as_ptr()) };
         // INVARIANT: Just taken.
         Some(Self {
@@ -214,7 +215,7 @@ impl<'b, 's> LockedPmd<'b, 's> {
     ///
     /// # Safety
     ///
-    /// It was not present. Reference and count of what the new value maps are taken.
+    /// No processor can use it as it is. Reference and count of what the new value maps are taken.
     unsafe fn set(&self, pmd: bindings::pmd_t) {
         let (range, addr) = (self.window.range(), self.window.start());
         // SAFETY: By the type invariants the lock of the entry is held; the caller's promise.

@@ -38,7 +38,7 @@ pub(crate) fn drain_all() {
 }
 
 /// Empties this processor's batch of pages to be mlocked or munlocked.
-pub(crate) fn drain_mlock() {
+pub(super) fn drain_mlock() {
     // SAFETY: Callable in any process context, under a page-table lock too.
     unsafe { raw::mlock_drain_local() };
 }

@@ -127,7 +127,7 @@ pub(super) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdSlot<'a>> {
     let mm = window.range().mm();
     let addr = window.start();
 
-    // SAFETY: The mm of a range is valid, and its mmap lock is held.
+    // SAFETY: The mm of a range is valid; the window is that of a `Place`, which has its mmap lock.
     let pgd = unsafe { raw::pgd_offset(mm, addr) };
     // SAFETY: As above.
     let p4d = NonNull::new(unsafe { raw::p4d_alloc(mm, pgd, addr) }).ok_or(ENOMEM)?;
@@ -159,7 +159,8 @@ pub(super) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdSlot<'a>> {
 /// May sleep.
 pub(super) fn make_table(window: &Window<'_>) -> Result {
     let pmd = make_entry(window)?;
-    // SAFETY: The mm of a range is valid, and its mmap lock keeps the table that `pmd` is in.
+    // SAFETY: The mm of a range is valid, and its mmap lock, as above, keeps the table that `pmd` is
+    // in.
     match unsafe { raw::pte_alloc(window.range().mm(), pmd.as_ptr()) } {
         0 => Ok(()),
         _ => Err(ENOMEM),

@@ -8,6 +8,13 @@ use super::{
 };
 
 /// Where a window is.
+///
+/// # Invariants
+///
+/// The range of a window in an address space is one that [`VmaRange::new`] has made: the mmap lock
+/// is held for it.
+///
+/// [`VmaRange::new`]: super::vma::VmaRange::new
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
     /// In a process's address space, whose mmap lock is held.

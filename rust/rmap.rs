@@ -301,7 +301,8 @@ impl Mappings {
         self.count(folio, 1);
     }
 
-    /// Makes a fresh small folio one of the area's anonymous memory, found at `addr`.
+    /// Makes a fresh small folio one of the area's anonymous memory, found at `addr`, as
+    /// `folio_add_new_anon_rmap()` does.
     ///
     /// # Safety
     ///
@@ -378,7 +379,7 @@ impl<'a> Prepared<'a> {
 ///
 /// May sleep.
 pub(super) fn prepare<'a>(window: &'a Window<'a>) -> Result<Prepared<'a>> {
-    // SAFETY: The area is valid, and its mmap lock is held.
+    // SAFETY: The area is valid, and the window, which is that of a `Place`, has its mmap lock.
     to_result(unsafe { raw::anon_vma_prepare(window.range().vma()) })?;
     // INVARIANT: Just made, or found.
     Ok(Prepared(window))
@@ -392,7 +393,7 @@ pub(super) fn prepare<'a>(window: &'a Window<'a>) -> Result<Prepared<'a>> {
 /// # Invariants
 ///
 /// The reference is owned by this value.
-pub(crate) struct AnonVma(NonNull<bindings::anon_vma>);
+pub(super) struct AnonVma(NonNull<bindings::anon_vma>);
 
 impl AnonVma {
     /// The reference for a locked folio; [`None`] where it is not mapped.

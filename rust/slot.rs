@@ -57,7 +57,7 @@ pub(crate) enum State {
 }
 
 /// What is held for a slot, bit by bit; each is cleared as it is given back.
-pub(crate) mod held {
+pub(super) mod held {
     /// The lock and one reference of the source.
     pub(crate) const SOURCE: u8 = 1 << 0;
     /// The target belongs on the LRU, and is not there.

@@ -126,8 +126,13 @@ pub(crate) fn is_on() -> bool {
 /// May sleep.
 pub(crate) fn switch(on: bool) {
     let gate = &raw mut raw::hmm_migrate_stats_gate;
-    // SAFETY: The key is a static one; switching it takes its own lock.
-    unsafe { raw::gate_switch(gate, on) };
+    if on {
+        // SAFETY: The key is a static one; switching it takes its own lock.
+        unsafe { raw::gate_enable(gate) };
+    } else {
+        // SAFETY: As above.
+        unsafe { raw::gate_disable(gate) };
+    }
 }
 
 /// Sets every counter to zero.

@@ -126,20 +126,20 @@ impl<'a> VmaRange<'a> {
     }
 
     /// Whether the process may write.
-    pub(crate) fn is_writable(&self) -> bool {
+    pub(super) fn is_writable(&self) -> bool {
         // SAFETY: By the type invariants the area is valid and locked.
         unsafe { raw::vma_may_be_written(self.vma) }
     }
 
     /// Whether the area is a stack that exec is about to move, without a lock that the reverse
     /// mapping would respect.
-    pub(crate) fn is_temporary_stack(&self) -> bool {
+    pub(super) fn is_temporary_stack(&self) -> bool {
         // SAFETY: By the type invariants the area is valid.
         unsafe { raw::vma_is_temporary_stack(self.vma) }
     }
 
     /// Whether the memory is locked against paging.
-    pub(crate) fn is_mlocked(&self) -> bool {
+    pub(super) fn is_mlocked(&self) -> bool {
         // SAFETY: By the type invariants the area is valid and locked.
         unsafe { raw::vma_is_mlocked(self.vma()) }
     }
@@ -167,7 +167,7 @@ impl<'a> VmaRange<'a> {
     /// Whether pages may still be added: the address space is not being reaped.
     ///
     /// To be asked under the page-table lock.
-    pub(crate) fn is_stable(&self) -> bool {
+    pub(super) fn is_stable(&self) -> bool {
         // SAFETY: The mm is valid.
         unsafe { raw::check_stable_address_space(self.mm()) == 0 }
     }
