@@ -384,9 +384,8 @@ impl<'b, 's> PteTable<'b, 's> {
 
     /// Whether the CPU waits for one of so many pages from `first` on.
     pub(super) fn has_fault(&self, first: usize, pages: usize) -> bool {
-        let window = self.window();
-        self.call()
-            .is_fault_in(window.addr(first)..window.addr(first + pages))
+        let (window, call) = (self.window(), self.call());
+        call.fault.is_some() && call.is_fault_in(window.addr(first)..window.addr(first + pages))
     }
 
     /// Notes why pages stay.
