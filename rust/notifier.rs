@@ -57,8 +57,9 @@ impl<'a> Bracket<'a> {
     /// Whether a window is part of what was told.
     pub(super) fn covers(&self, window: &Window<'_>) -> bool {
         let Self(range, _) = self;
-        let (start, end) = (range.start as usize, range.end as usize);
-        range.mm == window.range().mm() && start <= window.start() && window.end() <= end
+        let addrs = range.start..=range.end;
+        let is_inside = addrs.contains(&window.start()) && addrs.contains(&window.end());
+        range.mm == window.range().mm() && is_inside
     }
 
     fn start(window: &Window<'a>, event: bindings::mmu_notifier_event, owner: *mut c_void) -> Self {
