@@ -15,7 +15,7 @@
 #include "lib.h"
 
 /* How long what a program has set going may take after its end. */
-#define PATIENCE_MS	5000
+#define PATIENCE_MS	20000
 
 /*
  * What is under way when there is nothing yet to compare with, memory that
