@@ -40,8 +40,8 @@
 mod mm;
 
 mod collect;
-#[path = "ffi/entry.rs"]
-mod entry;
+#[path = "ffi/exports.rs"]
+mod exports;
 mod finalize;
 mod isolate;
 #[path = "ffi/ops.rs"]

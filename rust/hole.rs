@@ -16,7 +16,7 @@ use super::{
         make_entry,
         make_table,
         Level,
-        PmdSlot,
+        PmdEntry,
         PteTable, //
     },
     rmap,
@@ -81,7 +81,7 @@ fn fill_table(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Resu
     }
 }
 
-fn is_zero_page(batch: &mut Batch<'_>, pmd: PmdSlot<'_>) -> bool {
+fn is_zero_page(batch: &mut Batch<'_>, pmd: PmdEntry<'_>) -> bool {
     LockedPmd::lock(batch, pmd).is_some_and(|mut lock| matches!(lock.entry(), HugeEntry::ZeroPage))
 }
 

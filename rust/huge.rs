@@ -23,7 +23,7 @@ use super::{
         Frozen, //
     },
     notifier::Bracket,
-    page_table::PmdSlot,
+    page_table::PmdEntry,
     raw,
     slot::{
         held,
@@ -74,7 +74,7 @@ pub(crate) enum HugeEntry<'t, 'b, 's> {
 
 impl<'b, 's> LockedPmd<'b, 's> {
     /// Locks the entry of a batch's window; [`None`] where it is another window's.
-    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
+    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdEntry<'_>) -> Option<Self> {
         let window = (batch.place().window()).filter(|window| window.is_same(pmd.window()))?;
         stats::count(stats::Counter::PageTableLocks, 1);
         // SAFETY: The mm is valid, and its mmap lock, by the invariants of a `Place`, keeps the table

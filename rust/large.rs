@@ -6,7 +6,7 @@ use super::{
     call::Call,
     folio::Folio,
     held_folio::HeldFolio,
-    page_table::PmdSlot,
+    page_table::PmdEntry,
     raw,
     stats,
     word::Reason, //
@@ -72,7 +72,7 @@ pub(crate) fn may_split(folio: Folio<'_>) -> Result<(), Reason> {
 }
 
 /// Replaces the entry of the huge zero page by a page table of zero pages.
-pub(super) fn split_zero_page(pmd: PmdSlot<'_>) {
+pub(super) fn split_zero_page(pmd: PmdEntry<'_>) {
     let window = pmd.window();
     // SAFETY: The area is valid, and its mmap lock is held; the function looks again under the
     // lock that it takes.

@@ -32,12 +32,12 @@ use kernel::{
 ///
 /// `ptr` is that slot; the lock of the range keeps the table that it is in.
 #[derive(Clone, Copy)]
-pub(crate) struct PmdSlot<'a> {
+pub(crate) struct PmdEntry<'a> {
     window: &'a Window<'a>,
     ptr: *mut bindings::pmd_t,
 }
 
-impl<'a> PmdSlot<'a> {
+impl<'a> PmdEntry<'a> {
     /// The window.
     pub(super) fn window(&self) -> &'a Window<'a> {
         self.window
@@ -54,9 +54,9 @@ pub(crate) enum Level<'a> {
     /// There is no page table.
     Hole,
     /// One entry maps it all, or stands for it.
-    Leaf(PmdSlot<'a>),
+    Leaf(PmdEntry<'a>),
     /// There is a page table.
-    Table(PmdSlot<'a>),
+    Table(PmdEntry<'a>),
 }
 
 /// Walks down to the page table of a window.
@@ -98,7 +98,7 @@ pub(crate) fn look_up<'a>(window: &'a Window<'a>) -> Level<'a> {
     // SAFETY: As above.
     let leaf = !present || unsafe { raw::pmd_leaf(value) };
     // INVARIANT: Found by walking down to the window.
-    let slot = PmdSlot { window, ptr: pmd };
+    let slot = PmdEntry { window, ptr: pmd };
     if leaf {
         Level::Leaf(slot)
     } else {
@@ -123,7 +123,7 @@ fn is_table(pud: bindings::pud_t) -> bool {
 /// # Context
 ///
 /// May sleep.
-pub(super) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdSlot<'a>> {
+pub(super) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdEntry<'a>> {
     let mm = window.range().mm();
     let addr = window.start();
 
@@ -142,7 +142,7 @@ pub(super) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdSlot<'a>> {
     // SAFETY: As above.
     let pmd = NonNull::new(unsafe { raw::pmd_alloc(mm, pud.as_ptr(), addr) }).ok_or(ENOMEM)?;
     // INVARIANT: Found by walking down to the window.
-    Ok(PmdSlot {
+    Ok(PmdEntry {
         window,
         ptr: pmd.as_ptr(),
     })
@@ -286,7 +286,7 @@ impl<'s> LockedEntries<'s> {
     /// Locks the page table of a window, whose first page has the number `first` in the batch;
     /// [`None`] where it has gone.
     #[inline(always)]
-    pub(super) fn lock(window: &'s Window<'s>, pmd: PmdSlot<'_>, first: usize) -> Option<Self> {
+    pub(super) fn lock(window: &'s Window<'s>, pmd: PmdEntry<'_>, first: usize) -> Option<Self> {
         if !window.is_same(pmd.window()) {
             return None;
         }
@@ -352,7 +352,7 @@ pub(crate) struct PteTable<'b, 's> {
 impl<'b, 's> PteTable<'b, 's> {
     /// Locks the page table of a batch's window; [`None`] where it has gone.
     #[inline(always)]
-    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdSlot<'_>) -> Option<Self> {
+    pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdEntry<'_>) -> Option<Self> {
         let locked = LockedEntries::lock(batch.place().window()?, pmd, 0)?;
         Some(Self { batch, locked })
     }
