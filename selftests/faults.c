@@ -235,6 +235,7 @@ TEST_F(faults, slow_driver)
 
 static void *thread_reads(void *argument)
 {
+	on_any_cpu();
 	return (void *)wrong(argument, PAGES, 1);
 }
 

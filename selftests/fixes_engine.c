@@ -59,6 +59,7 @@ static void *discard(void *argument)
 	struct discarder *discarder = argument;
 	unsigned int state = 1;
 
+	on_any_cpu();
 	while (!__atomic_load_n(&discarder->stopped, __ATOMIC_RELAXED)) {
 		if (!__atomic_exchange_n(&discarder->go, false,
 					 __ATOMIC_ACQUIRE)) {

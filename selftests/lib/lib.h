@@ -231,5 +231,6 @@ int run(const char *command);
 void sleep_ms(unsigned int ms);
 __u64 now_ns(void);
 int on_cpu(int cpu);
+void on_any_cpu(void);
 
 #endif
