@@ -462,6 +462,7 @@ TEST(told_of_once)
 {
 	char *memory = huge_pages_map(1, 1);
 	struct hmm_test_move move;
+	const size_t small = PAGES - 2 * FOLIO_PAGES;
 	int tries, fd = own_open();
 	bool huge = false;
 	pthread_t thread;
@@ -473,7 +474,7 @@ TEST(told_of_once)
 	folio_order_set(4);
 	fill(memory, 2 * FOLIO_PAGES, 1);
 	folio_order_reset();
-	fill(memory + 100 * PAGE, 4, 1);
+	fill(memory + 2 * FOLIO_PAGES * PAGE, small, 1);
 	ASSERT_EQ(2, folios_of_order(memory, 2 * FOLIO_PAGES, 4));
 
 	move = to_device(memory, 0);
@@ -490,7 +491,7 @@ TEST(told_of_once)
 	EXPECT_EQ(0, own_hold(fd, pfn_of(memory), HMM_TEST_HOLD_REFERENCE));
 	ASSERT_EQ(0, pthread_join(thread, &ret));
 	EXPECT_EQ(NULL, ret);
-	EXPECT_EQ(4, move.result.migrated)
+	EXPECT_EQ(small, move.result.migrated)
 		TH_LOG("%s", own_describe(&move.result));
 	EXPECT_EQ(2 * FOLIO_PAGES, move.result.left[HMM_TEST_PINNED]);
 	ASSERT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
