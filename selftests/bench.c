@@ -234,6 +234,8 @@ static bool is_chosen(const struct bench_case *bench)
 
 	if (bench->order && !huge_pages_exist())
 		return false;
+	if (bench->kind == NODES && !nodes_exist())
+		return false;
 	if (!at) {
 		if (!options.instructions)
 			return !bench->instructions;

@@ -237,7 +237,7 @@ void trip_begin(struct trip *trip, const struct bench_case *bench, size_t bytes)
 		.npages = bytes / PAGE,
 	};
 	/* Wherever a thread runs. */
-	if (bench->kind != NODES &&
+	if (bench->kind != NODES && nodes_exist() &&
 	    syscall(SYS_set_mempolicy, MPOL_BIND, &first_node,
 		    8 * sizeof(first_node)))
 		fail("set_mempolicy: %s", strerror(errno));
