@@ -8,6 +8,13 @@
 
 #define PAGES	700
 
+/* What patches/fixes/ repair takes the device's right with the marks. */
+#ifdef FIXES
+#define MAY_WRITE	0
+#else
+#define MAY_WRITE	1
+#endif
+
 FIXTURE(evict)
 {
 	int fd;
@@ -149,14 +156,16 @@ TEST_F(evict, soft_dirty)
 	ASSERT_EQ(3, evict.result.migrated)
 		TH_LOG("%s", own_describe(&evict.result));
 	EXPECT_FALSE(pagemap(self->memory) & PM_SOFT_DIRTY);
-	EXPECT_EQ(2, pages_with(self->memory, PAGES, PM_SOFT_DIRTY));
+	EXPECT_EQ(2 * MAY_WRITE,
+		  pages_with(self->memory, PAGES, PM_SOFT_DIRTY));
 
 	evict = range(self->first_pfn, self->device_pages);
 	evict.mmap_locked = 1;
 	ASSERT_EQ(0, own_evict(self->fd, &evict));
 	EXPECT_EQ(PAGES - 3, evict.result.migrated)
 		TH_LOG("%s", own_describe(&evict.result));
-	EXPECT_EQ(PAGES - 1, pages_with(self->memory, PAGES, PM_SOFT_DIRTY));
+	EXPECT_EQ((PAGES - 1) * MAY_WRITE,
+		  pages_with(self->memory, PAGES, PM_SOFT_DIRTY));
 }
 
 /* Whatever lies beside the device's memory is not touched. */

@@ -478,7 +478,7 @@ TEST(told_of_once)
 	ASSERT_EQ(2, folios_of_order(memory, 2 * FOLIO_PAGES, 4));
 
 	move = to_device(memory, 0);
-	move.driver.delay_finalize_us = 2000000;
+	move.driver.delay_finalize_us = 2000000 * patience();
 	ASSERT_EQ(0, pthread_create(&thread, NULL, call_in_thread, &move));
 	ASSERT_EQ(0, own_wait_for_callback(fd));
 	/* The page table goes where nothing else is to be done meanwhile. */
