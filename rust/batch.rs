@@ -84,8 +84,8 @@ impl Slots<'_> {
 /// Dropping it restores what has not migrated and completes what has: commit and rollback are one
 /// routine, [`Batch::settle`]. It never holds a lock that forbids sleeping.
 ///
-/// It stays in the frame of whoever works through the window, so that it is settled whatever becomes
-/// of the stages, which lend it to each other.
+/// It stays in the frame of whoever works through the window, so that it is settled whatever
+/// becomes of the stages, which lend it to each other.
 pub(crate) struct Batch<'s> {
     call: &'s Call,
     place: &'s Place<'s>,

@@ -64,12 +64,39 @@ impl HeldFolio {
         // SAFETY: Our reference keeps it allocated while `self` is borrowed.
         unsafe { Folio::from_raw(self.0) }
     }
+
+    /// Takes the lock; [`None`], and the reference is put, where somebody else has it.
+    pub(crate) fn try_lock(self) -> Option<LockedFolio> {
+        // INVARIANT: The lock just taken, and our reference.
+        self.folio().try_lock().then(|| LockedFolio(self))
+    }
 }
 
 impl Drop for HeldFolio {
     fn drop(&mut self) {
         // SAFETY: By the type invariants the reference is ours to give up.
         unsafe { self.folio().put() };
+    }
+}
+
+/// A folio with its lock and one reference of ours.
+///
+/// # Invariants
+///
+/// Both are owned by this value.
+pub(crate) struct LockedFolio(HeldFolio);
+
+impl LockedFolio {
+    /// The folio, for looking at.
+    pub(crate) fn folio(&self) -> Folio<'_> {
+        self.0.folio()
+    }
+}
+
+impl Drop for LockedFolio {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants the lock is ours; the reference is put afterwards.
+        unsafe { self.folio().unlock() };
     }
 }
 
@@ -126,34 +153,5 @@ impl Drop for Puts<'_> {
         if unsafe { raw::folio_batch_count(self.batch.as_ptr()) } > 0 {
             self.flush();
         }
-    }
-}
-
-/// A folio with its lock and one reference of ours.
-///
-/// # Invariants
-///
-/// Both are owned by this value.
-pub(crate) struct LockedFolio(HeldFolio);
-
-impl HeldFolio {
-    /// Takes the lock; [`None`], and the reference is put, where somebody else has it.
-    pub(crate) fn try_lock(self) -> Option<LockedFolio> {
-        // INVARIANT: The lock just taken, and our reference.
-        self.folio().try_lock().then(|| LockedFolio(self))
-    }
-}
-
-impl LockedFolio {
-    /// The folio, for looking at.
-    pub(crate) fn folio(&self) -> Folio<'_> {
-        self.0.folio()
-    }
-}
-
-impl Drop for LockedFolio {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants the lock is ours; the reference is put afterwards.
-        unsafe { self.folio().unlock() };
     }
 }

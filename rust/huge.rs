@@ -77,8 +77,8 @@ impl<'b, 's> LockedPmd<'b, 's> {
     pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdEntry<'_>) -> Option<Self> {
         let window = (batch.place().window()).filter(|window| window.is_same(pmd.window()))?;
         stats::count(stats::Counter::PageTableLocks, 1);
-        // SAFETY: The mm is valid, and its mmap lock, by the invariants of a `Place`, keeps the table
-        // that `pmd` is in.
+        // SAFETY: The mm is valid, and its mmap lock, by the invariants of a `Place`, keeps the
+        // table that `pmd` is in.
         let ptl = unsafe { raw::pmd_lock(window.range().mm(), pmd.as_ptr()) };
         // INVARIANT: Just taken.
         Some(Self {

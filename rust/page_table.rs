@@ -159,8 +159,8 @@ pub(super) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdEntry<'a>> {
 /// May sleep.
 pub(super) fn make_table(window: &Window<'_>) -> Result {
     let pmd = make_entry(window)?;
-    // SAFETY: The mm of a range is valid, and its mmap lock, as above, keeps the table that `pmd` is
-    // in.
+    // SAFETY: The mm of a range is valid, and its mmap lock, as above, keeps the table that `pmd`
+    // is in.
     match unsafe { raw::pte_alloc(window.range().mm(), pmd.as_ptr()) } {
         0 => Ok(()),
         _ => Err(ENOMEM),

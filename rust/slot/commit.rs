@@ -43,8 +43,8 @@ impl Slot {
             // SAFETY: The source is locked.
             space = unsafe { raw::folio_mapping(src.as_ptr()) };
         }
-        // SAFETY: Both are locked by us or by the fault handler. The source is unmapped, and off the
-        // LRU; the function itself counts its references. The destination is fresh.
+        // SAFETY: Both are locked by us or by the fault handler. The source is unmapped, and off
+        // the LRU; the function itself counts its references. The destination is fresh.
         let error = unsafe { raw::folio_migrate_mapping(space, dst.as_ptr(), src.as_ptr()) };
         if error != 0 {
             return Err(Reason::Pinned);
