@@ -21,7 +21,8 @@ use crate::isolate::Isolated;
 
 use kernel::sync::barrier::{
     smp_mb,
-    Full, //
+    Full,
+    Read, //
 };
 
 /// A window whose sources are mapped nowhere and pinned by nobody.
@@ -51,8 +52,9 @@ pub(crate) fn unmap<'b, 's>(isolated: Isolated<'b, 's>) -> Option<Unmapped<'b, '
     // then looks at the entry.
     smp_mb(Full);
     batch.each_source(|source| {
-        find_tags(source)?;
-        find_pins(call, source)
+        find_pins(call, source)?;
+        find_poison(source)?;
+        find_tags(source)
     });
     if call.will_retry() {
         return None;
@@ -79,8 +81,18 @@ fn unmap_others(batch: &mut Batch<'_>) {
     }
 }
 
-/// What has tags stays: a driver's copy would come without them. Nobody can set one any more.
+/// What has broken since it was collected stays. Memory failure has no reference to what is off
+/// its list.
+fn find_poison(source: &Slot) -> Result<(), Reason> {
+    let has_poison = source.src().is_some_and(|src| src.has_poison());
+    (!has_poison).then_some(()).ok_or(Reason::Poisoned)
+}
+
+/// What has tags stays: a driver's copy would come without them. Nobody can set one any more, but
+/// whoever had a reference until a moment ago may have.
 fn find_tags(source: &Slot) -> Result<(), Reason> {
+    // References are counted first.
+    smp_mb(Read);
     let has_tags = source.src().is_some_and(|src| src.has_tags());
     (!has_tags).then_some(()).ok_or(Reason::Kind)
 }

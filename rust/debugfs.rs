@@ -4,11 +4,15 @@
 //!
 //! * `enable`: whether the counters are on; write 1 or 0.
 //! * `stats`: the counters; write anything to set them to zero.
-//! * `drop_after`, where the test device is configured: the stage after which batches are dropped.
+//! * `drop_after` and `pause_after`, where the test device is configured: the stage after which
+//!   batches are dropped, or held up.
 
 use super::stats;
 #[cfg(CONFIG_HMM_MIGRATE_TEST)]
-use super::test_hook;
+use super::test_hook::{
+    self,
+    Hook, //
+};
 use kernel::{
     debugfs::{
         Dir,
@@ -28,7 +32,10 @@ pub(crate) struct Files {
     enable: File<()>,
     #[cfg(CONFIG_HMM_MIGRATE_TEST)]
     #[pin]
-    drop_after: File<()>,
+    drop_after: File<&'static Hook>,
+    #[cfg(CONFIG_HMM_MIGRATE_TEST)]
+    #[pin]
+    pause_after: File<&'static Hook>,
     _dir: Dir,
 }
 
@@ -42,9 +49,16 @@ impl Files {
             #[cfg(CONFIG_HMM_MIGRATE_TEST)]
             drop_after <- dir.read_write_callback_file(
                 c"drop_after",
-                (),
-                &show_drop_after,
-                &set_drop_after,
+                &test_hook::DROP,
+                &show_hook,
+                &set_hook,
+            ),
+            #[cfg(CONFIG_HMM_MIGRATE_TEST)]
+            pause_after <- dir.read_write_callback_file(
+                c"pause_after",
+                &test_hook::PAUSE,
+                &show_hook,
+                &set_hook,
             ),
             _dir: dir,
         })
@@ -74,18 +88,18 @@ fn switch_stats(_: &(), reader: &mut UserSliceReader) -> Result {
 }
 
 #[cfg(CONFIG_HMM_MIGRATE_TEST)]
-fn show_drop_after(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    writeln!(f, "{}", test_hook::name())
+fn show_hook(hook: &&Hook, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(f, "{}", hook.name())
 }
 
 #[cfg(CONFIG_HMM_MIGRATE_TEST)]
-fn set_drop_after(_: &(), reader: &mut UserSliceReader) -> Result {
+fn set_hook(hook: &&Hook, reader: &mut UserSliceReader) -> Result {
     let mut name = [0; 16];
     let length = reader.len().min(name.len());
     let name = name.get_mut(..length).ok_or(EINVAL)?;
     reader.read_slice(name)?;
     let name = core::str::from_utf8(name).map_err(|_| EINVAL)?;
-    if test_hook::set(name.trim_end()) {
+    if hook.set(name.trim_end()) {
         Ok(())
     } else {
         Err(EINVAL)

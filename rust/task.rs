@@ -16,11 +16,16 @@ use kernel::prelude::*;
 /// May sleep.
 pub(crate) fn between_windows() -> Result {
     let_others_run();
-    // SAFETY: `current` is always valid in process context.
-    if unsafe { raw::fatal_signal_pending() } {
+    if is_killed() {
         return Err(EINTR);
     }
     Ok(())
+}
+
+/// Whether a fatal signal is pending.
+pub(crate) fn is_killed() -> bool {
+    // SAFETY: `current` is always valid in process context.
+    unsafe { raw::fatal_signal_pending() }
 }
 
 /// Lets others run.

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Dropping a batch half-way, for the selftests.
+//! Dropping a batch half-way, or holding it up there, for the selftests.
 
-use super::stats::Stage;
+use super::{
+    stats::Stage,
+    task, //
+};
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //
 };
 
-/// The stages after which a batch may be dropped; the first stands for none.
+/// The stages after which something may be done; the first stands for none.
 const STAGES: [(&str, Option<Stage>); 6] = [
     ("none", None),
     ("collect", Some(Stage::Collect)),
@@ -18,31 +21,59 @@ const STAGES: [(&str, Option<Stage>); 6] = [
     ("finalize", Some(Stage::Finalize)),
 ];
 
-/// The index of what is set.
-static DROP_AFTER: Atomic<i32> = Atomic::new(0);
-
-fn current() -> (&'static str, Option<Stage>) {
-    STAGES
-        .get(DROP_AFTER.load(Relaxed) as usize)
-        .copied()
-        .unwrap_or(("none", None))
+/// Something that is done after the stage that is set.
+pub(crate) struct Hook {
+    /// Its index.
+    stage: Atomic<i32>,
 }
 
-/// Sets the stage after which every batch is dropped; false if there is no such stage.
-pub(crate) fn set(name: &str) -> bool {
-    let found = STAGES.iter().position(|(stage, _)| *stage == name);
-    if let Some(number) = found {
-        DROP_AFTER.store(number as i32, Relaxed);
+/// Every batch is dropped.
+pub(crate) static DROP: Hook = Hook::new();
+
+/// Every batch waits until no stage, or another one, is set, or its task is killed.
+pub(crate) static PAUSE: Hook = Hook::new();
+
+impl Hook {
+    const fn new() -> Self {
+        Self {
+            stage: Atomic::new(0),
+        }
     }
-    found.is_some()
-}
 
-/// The name of the stage that is set.
-pub(crate) fn name() -> &'static str {
-    current().0
+    fn current(&self) -> (&'static str, Option<Stage>) {
+        STAGES
+            .get(self.stage.load(Relaxed) as usize)
+            .copied()
+            .unwrap_or(("none", None))
+    }
+
+    /// Sets the stage; false if there is no such stage.
+    pub(crate) fn set(&self, name: &str) -> bool {
+        let found = STAGES.iter().position(|(stage, _)| *stage == name);
+        if let Some(number) = found {
+            self.stage.store(number as i32, Relaxed);
+        }
+        found.is_some()
+    }
+
+    /// The name of the stage that is set.
+    pub(crate) fn name(&self) -> &'static str {
+        self.current().0
+    }
+
+    fn is_at(&self, stage: Stage) -> bool {
+        self.current().1 == Some(stage)
+    }
 }
 
 /// Whether batches go on after this stage.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn goes_on(stage: Stage) -> bool {
-    current().1 != Some(stage)
+    while PAUSE.is_at(stage) && !task::is_killed() {
+        task::give_way();
+    }
+    !DROP.is_at(stage)
 }

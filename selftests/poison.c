@@ -102,12 +102,12 @@ static void *thread_breaks(void *argument)
 	return (void *)(long)write_pfn(INJECT "corrupt-pfn", *pfn);
 }
 
-static bool becomes_poisoned(__u64 pfn)
+static bool comes_to(__u64 pfn, unsigned int flag, bool set)
 {
-	__u64 end = now_ns() + 5000000000ULL;
+	__u64 end = now_ns() + 5000000000ULL * patience();
 
 	while (now_ns() < end) {
-		if (page_flags(pfn) & (1ULL << KPF_HWPOISON))
+		if (!!(page_flags(pfn) & 1ULL << flag) == set)
 			return true;
 		sleep_ms(1);
 	}
@@ -125,7 +125,7 @@ TEST_F(poison, still_mapped)
 
 	ASSERT_EQ(0, own_hold(self->fd, self->pfn, HMM_TEST_HOLD_LOCK));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_breaks, &self->pfn));
-	EXPECT_TRUE(becomes_poisoned(self->pfn));
+	EXPECT_TRUE(comes_to(self->pfn, KPF_HWPOISON, true));
 	EXPECT_TRUE(pagemap(self->memory + BROKEN * PAGE) & PM_PRESENT);
 	move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
 	EXPECT_EQ(0, own_call(self->fd, &move));
@@ -145,6 +145,31 @@ static void *thread_moves(void *argument)
 
 	close(fd);
 	return (void *)ret;
+}
+
+/*
+ * It breaks when it is off its list, where the kernel can do nothing about it,
+ * and before a driver has it.
+ */
+TEST_F(poison, off_its_list)
+{
+	struct hmm_test_move move;
+	pthread_t thread;
+	void *ret;
+
+	move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	ASSERT_EQ(0, pause_after("isolate"));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves, &move));
+	EXPECT_TRUE(comes_to(self->pfn, KPF_LRU, false));
+	write_pfn(INJECT "corrupt-pfn", self->pfn);
+	EXPECT_TRUE(page_flags(self->pfn) & 1ULL << KPF_HWPOISON);
+	ASSERT_EQ(0, pause_after("none"));
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(NULL, ret);
+	EXPECT_EQ(1, move.result.left[HMM_TEST_POISONED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES - 1, move.result.migrated);
+	EXPECT_EQ(self->pfn, pfn_of(self->memory + BROKEN * PAGE));
 }
 
 /*

@@ -161,3 +161,9 @@ int drop_after(const char *stage)
 {
 	return file_write(DEBUG "drop_after", stage);
 }
+
+/* Batches wait after that stage until another one, or "none", is asked for. */
+int pause_after(const char *stage)
+{
+	return file_write(DEBUG "pause_after", stage);
+}

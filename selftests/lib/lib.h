@@ -204,6 +204,7 @@ long stats_left(enum hmm_test_reason reason);
 int stats_on(void);
 void stats_off(void);
 int drop_after(const char *stage);
+int pause_after(const char *stage);
 
 /* group.c: a memory control group for this process and its children */
 bool groups_exist(void);
