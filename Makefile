@@ -36,6 +36,7 @@ help:
 	@echo '  PROFILE=release|debug    debug: KASAN, lockdep, page-table checks and more; slow (default release)'
 	@echo '         |kcsan|rt         kcsan: races between processors; rt: PREEMPT_RT, without huge pages'
 	@echo '         |small            small: without memory cgroups, NUMA, KSM and swap, with symbol versions'
+	@echo '         |nodes            nodes: without memory of devices; what moves from node to node alone'
 	@echo '         |arm64            arm64: release on that architecture, cross-built, in an emulator of it'
 	@echo '  HMM_MIGRATE_CACHE=DIR    where the tools, the kernel and the builds are kept (default ~/.cache/hmm-migrate)'
 	@echo '  JOBS=N                   compile N files at a time (default: processors + 1)'

@@ -56,7 +56,7 @@ programs() {
 		OUT="$out/selftests" KSRC="$src" KHDR="$out/usr/include" CC="$(compiler)" FIXES="$FIXES" \
 		${sysroot:+SYSROOT="$sysroot" MACHINE=aarch64} \
 		"$(option FAULT_INJECTION)" "$(option TRANSPARENT_HUGEPAGE)" "$(option VMAP_STACK)" \
-		"$(option MEMCG)" "$(option KSM)" "$(option SWAP)"
+		"$(option MEMCG)" "$(option KSM)" "$(option SWAP)" "$(option DEVICE_PRIVATE)"
 }
 
 # An option of the kernel as an argument for make.

@@ -38,13 +38,13 @@ die() {
 }
 
 [ "$PROFILE" = release ] || [ -e "scripts/$PROFILE.config" ] ||
-	die "there is no profile '$PROFILE': release, debug, kcsan, rt, small or arm64"
+	die "there is no profile '$PROFILE': release, debug, kcsan, rt, small, nodes or arm64"
 
 # What a profile's machine is, by the kernel's name for it, the image that it boots, and whether checks make it slow.
 ARCH=x86_64 IMAGE=arch/x86/boot/bzImage SLOW=
 # shellcheck disable=SC2034 # by those who source this
 case $PROFILE in
-release | small) ;;
+release | small | nodes) ;;
 arm64) ARCH=arm64 IMAGE=arch/arm64/boot/Image ;;
 *) SLOW=1 ;;
 esac

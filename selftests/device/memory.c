@@ -49,6 +49,8 @@ static struct page *take(unsigned int order)
 {
 	unsigned long nr = 1UL << order, bit;
 
+	if (!IS_ENABLED(CONFIG_DEVICE_PRIVATE))
+		return NULL;
 	spin_lock(&lock);
 	bit = bitmap_find_next_zero_area(in_use, DEVICE_PAGES, next_hint, nr,
 					 nr - 1);
@@ -243,6 +245,8 @@ static int map(struct region *region, const char *name, unsigned long size)
 
 static void unmap(struct region *region)
 {
+	if (!region->res)
+		return;
 	memunmap_pages(&region->pgmap);
 	release_mem_region(region->res->start, resource_size(region->res));
 }
@@ -261,13 +265,21 @@ struct page *memory_generic(void)
 	return trylock_page(page) ? page : NULL;
 }
 
+/* A kernel that has no such memory leaves the device with none: it is full. */
+static int map_private(void)
+{
+	if (!IS_ENABLED(CONFIG_DEVICE_PRIVATE))
+		return 0;
+	private.pgmap.type = MEMORY_DEVICE_PRIVATE;
+	private.pgmap.ops = &private_ops;
+	return map(&private, HMM_TEST_MEMORY, DEVICE_BYTES);
+}
+
 int memory_init(void)
 {
 	int ret;
 
-	private.pgmap.type = MEMORY_DEVICE_PRIVATE;
-	private.pgmap.ops = &private_ops;
-	ret = map(&private, HMM_TEST_MEMORY, DEVICE_BYTES);
+	ret = map_private();
 	if (ret)
 		return ret;
 	generic.pgmap.type = MEMORY_DEVICE_GENERIC;
