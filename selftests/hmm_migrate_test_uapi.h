@@ -348,7 +348,7 @@ struct hmm_test_hold {
  * @calls: HMM_TEST_MOVE and HMM_TEST_EVICT that have ended
  * @faults: CPU faults that have ended
  * @in_callback: callbacks that run now
- * @pad: 0
+ * @contract: promises that the engine has broken since the device is there
  * @last: result of the last call that ended, even of one that was killed
  * @last_fault: result of the last fault
  */
@@ -360,7 +360,7 @@ struct hmm_test_stats {
 	__u64 calls;
 	__u64 faults;
 	__u32 in_callback;
-	__u32 pad;
+	__u32 contract;
 	struct hmm_test_result last;
 	struct hmm_test_result last_fault;
 };

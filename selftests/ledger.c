@@ -25,12 +25,15 @@
 #define STILL		5
 #define STILL_TRIES	60
 
+#define TWICE		2
+#define MOST	192
+
 struct book {
 	size_t nr;
 	struct {
 		char name[72];
 		long value;
-	} entries[192];
+	} entries[MOST];
 };
 
 static struct book *open_book;
@@ -45,7 +48,7 @@ void enter(const char *name, long value)
 {
 	struct book *book = open_book;
 
-	if (book->nr == sizeof(book->entries) / sizeof(*book->entries))
+	if (book->nr == MOST)
 		give_up("too many counters");
 	snprintf(book->entries[book->nr].name, sizeof(book->entries->name),
 		 "%s", name);
@@ -63,7 +66,7 @@ static void take(struct book *book, bool thoroughly)
 	read_zones(add_up);
 	enter_counters();
 	enter_balances(&owned);
-	enter_page_owners();
+	enter_page_owners(&owned);
 }
 
 /* What is not there is zero: a file of the kernel may come and go. */
@@ -77,52 +80,76 @@ static long value_of(const struct book *book, const char *name)
 	return 0;
 }
 
+/* What became of each entry of the book that is compared. */
+static struct {
+	long now;
+	unsigned int same;	/* readings in a row that were as before */
+} found[MOST];
+
+/* A counter that has come is in the book from now on: it was zero. */
+static void add_new(struct book *before, const struct book *now)
+{
+	size_t i, j;
+
+	for (i = 0; i < now->nr; i++) {
+		for (j = 0; j < before->nr; j++)
+			if (!strcmp(before->entries[j].name,
+				    now->entries[i].name))
+				break;
+		open_book = before;
+		if (j == before->nr)
+			enter(now->entries[i].name, 0);
+	}
+}
+
 /*
- * Takes the counters until each of them, by itself, was once what @before says:
- * programs that stay are at work in between. The book says so then, whatever a
- * counter is in the end. 0: they all were.
+ * Takes the counters until each of them, by itself, was twice running what
+ * @before says: programs that stay are at work in between. The book says so
+ * then, whatever a counter is in the end.
  *
  * The first time this process itself comes to use more memory.
  */
-static unsigned int compare(const struct book *before, struct book *now)
+static void compare(struct book *before)
 {
 	__u64 end = now_ns() + PATIENCE_MS * 1000000ULL * patience();
-	static bool seen[sizeof(now->entries) / sizeof(*now->entries)];
-	unsigned int tries, differ;
+	static struct book now;
+	unsigned int tries, left = 1;
 	size_t i;
-	long was;
 
-	for (tries = 0; tries < 3 || now_ns() < end; tries++) {
-		take(now, tries > 2);
-		differ = 0;
-		for (i = 0; i < now->nr; i++) {
-			was = value_of(before, now->entries[i].name);
-			seen[i] |= now->entries[i].value == was;
-			if (seen[i])
-				now->entries[i].value = was;
-			else
-				differ++;
-		}
-		if (!differ)
-			break;
-		if (tries > 1)
+	for (tries = 0; left && (tries < 3 || now_ns() < end); tries++) {
+		if (tries > 2)
 			sleep_ms(tries < 10 ? 50 : 500);
+		take(&now, tries > 2);
+		add_new(before, &now);
+		left = 0;
+		for (i = 0; i < before->nr; i++) {
+			if (found[i].same == TWICE)
+				continue;
+			found[i].now = value_of(&now, before->entries[i].name);
+			if (found[i].now == before->entries[i].value)
+				found[i].same++;
+			else
+				found[i].same = 0;
+			left += found[i].same < TWICE;
+		}
 	}
-	return differ;
 }
 
-static void tell(const struct book *before, const struct book *now)
+/* How many are not as they were; the book has what they are now. */
+static unsigned int tell(struct book *before)
 {
+	unsigned int differ = 0;
 	size_t i;
-	long was;
 
-	for (i = 0; i < now->nr; i++) {
-		was = value_of(before, now->entries[i].name);
-		if (was != now->entries[i].value)
-			printf("%s: %ld before, %ld after\n",
-			       now->entries[i].name, was,
-			       now->entries[i].value);
+	for (i = 0; i < before->nr; i++) {
+		if (found[i].same)
+			continue;
+		printf("%s: %ld before, %ld after\n", before->entries[i].name,
+		       before->entries[i].value, found[i].now);
+		before->entries[i].value = found[i].now;
+		differ++;
 	}
+	return differ;
 }
 
 static void wait_until_still(struct book *now)
@@ -169,21 +196,21 @@ static void load(struct book *book, const char *path)
 
 int main(int argc, char **argv)
 {
-	static struct book before, now;
 	bool check = argc == 3 && !strcmp(argv[1], "-c");
 	unsigned int differ = 0;
+	static struct book book;
 
 	if (argc != 2 && !check) {
 		fprintf(stderr, "usage: ledger [-c] FILE\n");
 		return 2;
 	}
 	if (check) {
-		load(&before, argv[2]);
-		differ = compare(&before, &now);
-		tell(&before, &now);
+		load(&book, argv[2]);
+		compare(&book);
+		differ = tell(&book);
 	} else {
-		wait_until_still(&now);
+		wait_until_still(&book);
 	}
-	save(&now, argv[argc - 1]);
+	save(&book, argv[argc - 1]);
 	return differ ? 1 : 0;
 }

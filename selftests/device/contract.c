@@ -196,6 +196,29 @@ static void count_word(struct call *call, hmm_pfn_t word, u64 *migrated,
 	left[reason]++;
 }
 
+/* How many pages the result is about. */
+static u64 take_result(struct call *call,
+		       const struct hmm_migrate_result *result)
+{
+	u64 worked = result->migrated;
+	unsigned long i;
+
+	call->result.migrated = result->migrated;
+	for (i = 0; i < HMM_MIGRATE_NR_REASONS; i++) {
+		call->result.left[i] = result->left[i];
+		worked += result->left[i];
+	}
+	return worked;
+}
+
+/* A window around the fault, which others may have worked through meanwhile. */
+void contract_fault(struct call *call, const struct hmm_migrate_result *result)
+{
+	require(call, HMM_TEST_CONTRACT_PAIRS, !call->in_window);
+	require(call, HMM_TEST_CONTRACT_RETURN,
+		take_result(call, result) <= call->npages);
+}
+
 /*
  * The words say the same as the result. @result is NULL where the function
  * has none: then the words alone say it.
@@ -207,12 +230,7 @@ void contract_return(struct call *call, const struct hmm_migrate_result *result)
 
 	require(call, HMM_TEST_CONTRACT_PAIRS, !call->in_window);
 	if (result) {
-		worked = result->migrated;
-		for (i = 0; i < HMM_MIGRATE_NR_REASONS; i++)
-			worked += result->left[i];
-		call->result.migrated = result->migrated;
-		for (i = 0; i < HMM_MIGRATE_NR_REASONS; i++)
-			call->result.left[i] = result->left[i];
+		worked = take_result(call, result);
 	} else if (!call->result.ret) {
 		worked = call->npages;
 	}

@@ -94,6 +94,7 @@ void contract_final(struct call *call, struct vm_area_struct *vma,
 		    const hmm_pfn_t *pfns);
 void contract_return(struct call *call,
 		     const struct hmm_migrate_result *result);
+void contract_fault(struct call *call, const struct hmm_migrate_result *result);
 
 /* rules.c: destinations that break a rule */
 int rules_prepare(struct call *call);

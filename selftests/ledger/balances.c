@@ -71,7 +71,8 @@ static long enter_tables(const struct owned *owned)
 	return counted;
 }
 
-static long broken_by_log(void)
+/* Those of which nobody could be told to let go, by the log. */
+static long ignored_by_log(void)
 {
 	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	char record[1024];
@@ -87,19 +88,14 @@ static long broken_by_log(void)
 	return pages;
 }
 
-/*
- * Pages that broke and could not be taken from whoever had them: they go out
- * of use when they are freed, and do not come back when they are mended. A
- * kernel without NUMA has no count of them.
- */
-static long broken(void)
+static long ignored(void)
 {
 	char path[96];
 	unsigned int node;
 	long pages = 0;
 
 	if (access("/sys/devices/system/node/node0", F_OK))
-		return broken_by_log();
+		return ignored_by_log();
 	for (node = 0; node < MAX_NODES; node++) {
 		if (!is_node(node))
 			continue;
@@ -110,6 +106,20 @@ static long broken(void)
 			pages += file_number(path, NULL);
 	}
 	return pages;
+}
+
+/*
+ * Pages that broke go out of use. When they are mended all come back, but those
+ * that could not be taken from whoever had them; a kernel without NUMA has no
+ * count of these.
+ */
+static long broken(void)
+{
+	long all = file_number("/proc/meminfo", "HardwareCorrupted") * 1024 /
+		   (long)PAGE;
+	long never = ignored();
+
+	return all > never ? all : never;
 }
 
 /* All that is neither free nor in use for something that is counted. */

@@ -77,6 +77,8 @@ static void enter_device(void)
 	int fd = access(HMM_TEST_PATH, R_OK) ? -1 : own_open();
 
 	enter("pages of the test device", fd < 0 ? 0 : own_in_use(fd));
+	enter("promises to a driver that were broken (by their bits)",
+	      fd < 0 ? 0 : own_stats(fd).contract);
 	if (fd >= 0)
 		close(fd);
 }

@@ -41,7 +41,7 @@ void count_owned(struct owned *owned);
 void enter_counters(void);
 
 /* page_owner.c: pages that are allocated, by who has asked for them */
-void enter_page_owners(void);
+void enter_page_owners(const struct owned *owned);
 
 /* balances.c: what the kernel counts, less what is known to have an owner */
 void enter_balances(const struct owned *owned);
