@@ -29,6 +29,7 @@
 #define MOST_PROCESSES	64
 #define TELL	10	/* seconds between lines */
 #define END	60	/* seconds in which everybody has to end */
+#define ALL	300	/* seconds in which everything happens */
 
 static struct {
 	unsigned int seconds, processes;
@@ -122,6 +123,28 @@ static void tell_all(void)
 	for (event = 0; event < NR_EVENTS; event++)
 		printf("# %-30s %12llu\n", names[event],
 		       (unsigned long long)counted(event));
+}
+
+/* What has not happened, and could have. */
+static unsigned int left_out(void)
+{
+	unsigned int number = 0;
+	enum event event;
+
+	for (event = 0; event < NR_EVENTS; event++) {
+		if (counted(event) ||
+		    (event == COLLAPSED && !huge_pages_exist()))
+			continue;
+		printf("# did not happen: %s\n", names[event]);
+		number++;
+	}
+	return number;
+}
+
+static bool is_narrowed_down(void)
+{
+	return (storm->movers & storm->uses & storm->shakes & storm->evict) !=
+	       ~0U;
 }
 
 static pid_t workers[MOST_PROCESSES];
@@ -276,7 +299,7 @@ int main(int argc, char **argv)
 	storm->seed = options.seed << 24;
 	chance_init(storm->seed + 3000000);
 	ksft_print_header();
-	ksft_set_plan(4);
+	ksft_set_plan(5);
 	printf("# seed %llu, %u seconds, %u processes\n",
 	       (unsigned long long)options.seed, options.seconds,
 	       options.processes);
@@ -298,6 +321,11 @@ int main(int argc, char **argv)
 	ksft_test_result(ended, "everybody_ends\n");
 	ksft_test_result(device_is_empty(), "device_is_empty\n");
 	ksft_test_result(!vm_settled("nr_isolated_anon"), "nothing_isolated\n");
+	if (is_narrowed_down() || options.seconds < ALL)
+		ksft_test_result_skip("everything_happened: in all of the storm, and %d seconds\n",
+				      ALL);
+	else
+		ksft_test_result(!left_out(), "everything_happened\n");
 	group_leave("stress");
 	swap_off();
 	ksft_finished();

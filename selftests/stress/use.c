@@ -272,17 +272,31 @@ static const struct {
 	{ "retire", 1, use_retire_pages },
 };
 
-/* False when something was seen that must not be. */
-bool use_something(struct region *region)
+/*
+ * A life begins with each use once, and each with another one: where little gets
+ * done, all of them are.
+ */
+static unsigned int next_use(struct region *region)
 {
+	static unsigned int turns;
 	unsigned int all_often = 0, i;
 	__u64 which;
 
+	if (turns < ARRAY_SIZE(uses))
+		return (region->number + turns++) % ARRAY_SIZE(uses);
 	for (i = 0; i < ARRAY_SIZE(uses); i++)
 		all_often += uses[i].often;
 	which = chance(all_often);
 	for (i = 0; which >= uses[i].often; i++)
 		which -= uses[i].often;
+	return i;
+}
+
+/* False when something was seen that must not be. */
+bool use_something(struct region *region)
+{
+	unsigned int i = next_use(region);
+
 	/* A write takes the place of what may not happen. */
 	if (!(storm->uses & 1U << i))
 		i = WRITE;
