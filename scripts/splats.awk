@@ -6,7 +6,7 @@
 function bad(line) {
 	return line ~ /BUG:|kernel BUG at|WARNING:|Oops:|general protection fault|Kernel panic|Unable to handle/ ||
 	       line ~ /INFO: task .* blocked|INFO: (possible|suspicious|trying)|rcu: INFO:|rcu_.*stall|self-detected stall/ ||
-	       line ~ /soft lockup|hard LOCKUP|KASAN:|UBSAN:|KFENCE:|kmemleak: .*new suspected|Bad (page|rss|swap|pte)/ ||
+	       line ~ /soft lockup|hard LOCKUP|KASAN:|UBSAN:|KFENCE:|kmemleak: .*(new suspected|disabled)|[Bb]ad (page|rss|swap|pte|p[mu4g]d)/ ||
 	       line ~ /possible circular locking|inconsistent lock state|suspicious RCU usage|turning off the locking/ ||
 	       line ~ /page dumped because|Internal error:|refcount_t:|list_(add|del) corruption|scheduling while atomic/
 }
