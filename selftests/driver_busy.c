@@ -21,7 +21,6 @@ FIXTURE(busy)
 	unsigned int seed;
 	pthread_t thread;
 	__u64 end;
-	long isolated;
 };
 
 FIXTURE_VARIANT(busy)
@@ -144,7 +143,6 @@ FIXTURE_SETUP(busy)
 {
 	self->fd = own_open();
 	ASSERT_GE(self->fd, 0);
-	self->isolated = vm_count("nr_isolated_anon");
 	fault_set(self->fd, (struct hmm_test_fault) {
 		.window = 32,
 		.driver.delay_alloc_us = DELAY / 4,
@@ -181,7 +179,7 @@ FIXTURE_TEARDOWN(busy)
 	EXPECT_EQ(pages_at(self->memory, PAGES, PRIVATE), own_in_use(self->fd));
 	pages_unmap(self->memory, PAGES);
 	EXPECT_EQ(0, own_in_use(self->fd));
-	EXPECT_EQ(self->isolated, vm_count("nr_isolated_anon"));
+	EXPECT_EQ(0, vm_awaited("nr_isolated_anon", 0));
 	close(self->fd);
 }
 

@@ -25,7 +25,6 @@ static __u64 stack[STACK];
 FIXTURE(dies)
 {
 	struct attempt attempt;
-	long isolated;
 };
 
 FIXTURE_VARIANT(dies)
@@ -111,7 +110,6 @@ FIXTURE_SETUP(dies)
 	ASSERT_GE(attempt->fd, 0);
 	ASSERT_EQ(0, swap_on());
 	folio_order_add(4);
-	self->isolated = vm_count("nr_isolated_anon");
 	/* Counted before. */
 	memset(stack, 0, sizeof(stack));
 	ASSERT_TRUE(attempt_prepare(attempt, MIXED_PAGES));
@@ -121,8 +119,8 @@ FIXTURE_TEARDOWN(dies)
 {
 	EXPECT_EQ(0, own_in_use(self->attempt.fd));
 	EXPECT_EQ(0, own_stats(self->attempt.fd).in_callback);
-	EXPECT_EQ(self->isolated, vm_count("nr_isolated_anon"));
-	EXPECT_EQ(0, vm_count("nr_isolated_file"));
+	EXPECT_EQ(0, vm_awaited("nr_isolated_anon", 0));
+	EXPECT_EQ(0, vm_awaited("nr_isolated_file", 0));
 	folio_order_reset();
 	EXPECT_EQ(0, swap_off());
 	close(self->attempt.fd);

@@ -15,7 +15,7 @@
 FIXTURE(fails)
 {
 	int fd;
-	long mlocked, isolated, pte_kb, rss_kb;
+	long mlocked, pte_kb, rss_kb;
 };
 
 FIXTURE_VARIANT(fails)
@@ -84,7 +84,6 @@ FIXTURE_SETUP(fails)
 	folio_order_add(4);
 	touch_heap_and_stack();
 	self->mlocked = vm_settled("nr_mlock");
-	self->isolated = vm_count("nr_isolated_anon");
 	self->pte_kb = status_kb("VmPTE");
 	self->rss_kb = status_kb("RssAnon");
 }
@@ -93,8 +92,8 @@ FIXTURE_TEARDOWN(fails)
 {
 	EXPECT_EQ(0, own_in_use(self->fd));
 	EXPECT_EQ(self->mlocked, vm_settled("nr_mlock"));
-	EXPECT_EQ(self->isolated, vm_count("nr_isolated_anon"));
-	EXPECT_EQ(0, vm_count("nr_isolated_file"));
+	EXPECT_EQ(0, vm_awaited("nr_isolated_anon", 0));
+	EXPECT_EQ(0, vm_awaited("nr_isolated_file", 0));
 	EXPECT_EQ(self->pte_kb, status_kb("VmPTE"));
 	/* A page that each call left behind would be more. */
 	EXPECT_GE(self->rss_kb + 128, status_kb("RssAnon"));

@@ -50,8 +50,8 @@ static long settle(void)
 TEST(isolated_pages)
 {
 	settle();
-	EXPECT_EQ(0, vm_count("nr_isolated_anon"));
-	EXPECT_EQ(0, vm_count("nr_isolated_file"));
+	EXPECT_EQ(0, vm_awaited("nr_isolated_anon", 0));
+	EXPECT_EQ(0, vm_awaited("nr_isolated_file", 0));
 }
 
 TEST(locked_and_pinned_pages)

@@ -112,6 +112,20 @@ long vm_settled(const char *name)
 	return vm_count(name);
 }
 
+/*
+ * For what somebody else may have a part in, as kcompactd has in what is
+ * isolated: the count as soon as it is what is wanted, or after a second.
+ */
+long vm_awaited(const char *name, long wanted)
+{
+	__u64 end = now_ns() + 1000000000ULL * patience();
+	long count;
+
+	while ((count = vm_count(name)) != wanted && now_ns() < end)
+		sleep_ms(10);
+	return count;
+}
+
 /* The flags of a page, by their numbers in <linux/kernel-page-flags.h>. */
 __u64 page_flags(__u64 pfn)
 {

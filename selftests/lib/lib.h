@@ -197,6 +197,7 @@ long smaps_kb(const void *addr, const char *name);
 bool soft_dirty_exists(void);
 long vm_count(const char *name);
 long vm_settled(const char *name);
+long vm_awaited(const char *name, long wanted);
 __u64 page_flags(__u64 pfn);
 int file_write(const char *path, const char *text);
 long stats(const char *name);
