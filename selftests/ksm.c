@@ -47,7 +47,7 @@ static bool comes_between(long (*number)(const char *name), const char *name,
 {
 	int tries;
 
-	for (tries = 0; tries < 500; tries++) {
+	for (tries = 0; tries < 500 * patience(); tries++) {
 		long is = number(name);
 
 		if (is >= least && is <= most)
@@ -184,7 +184,6 @@ TEST_F(mover, merged_meanwhile)
 	char *memory = pages_map(2 * PAGES);
 	struct migrator migrator;
 	unsigned int seed = 1;
-	__u64 end;
 
 	ASSERT_EQ(0, ksm_fast());
 	fill(memory, PAGES, seed);
@@ -192,8 +191,7 @@ TEST_F(mover, merged_meanwhile)
 	ASSERT_EQ(0, madvise(memory, 2 * PAGES * PAGE, MADV_MERGEABLE));
 	ASSERT_EQ(0, ksm_run("1"));
 	migrator_start(&migrator, &self->mover, memory, 2 * PAGES);
-	end = now_ns() + MILLISECONDS * 1000000ULL;
-	while (now_ns() < end) {
+	while (migrator_goes_on(&migrator, MILLISECONDS, true)) {
 		sleep_ms(20);
 		ASSERT_EQ(-1, wrong(memory, PAGES, seed));
 		ASSERT_EQ(-1, wrong(memory + PAGES * PAGE, PAGES, seed));

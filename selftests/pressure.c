@@ -17,21 +17,6 @@
 #define MADV_GUARD_REMOVE	103
 #endif
 
-static __u64 deadline(void)
-{
-	return now_ns() + MILLISECONDS * 1000000ULL * patience();
-}
-
-/* A busy machine may take longer until anything has moved. */
-static bool goes_on(const struct migrator *migrator, __u64 end)
-{
-	__u64 now = now_ns();
-
-	return now < end ||
-	       (now < end + 20 * MILLISECONDS * 1000000ULL * patience() &&
-		!__atomic_load_n(&migrator->moved, __ATOMIC_RELAXED));
-}
-
 /* A page of each ten is looked at, and written anew. */
 static bool use(char *memory, unsigned int *seed)
 {
@@ -61,11 +46,10 @@ TEST_F(mover, compaction)
 	char *memory = pages_map(PAGES);
 	struct migrator migrator;
 	unsigned int seed = 1;
-	__u64 end;
 
 	fill(memory, PAGES, 1);
 	migrator_start(&migrator, &self->mover, memory, PAGES);
-	for (end = deadline(); goes_on(&migrator, end); ) {
+	while (migrator_goes_on(&migrator, MILLISECONDS, true)) {
 		ASSERT_EQ(0, file_write("/proc/sys/vm/compact_memory", "1"));
 		ASSERT_TRUE(use(memory, &seed));
 	}
@@ -78,14 +62,13 @@ TEST_F(mover, reclaim)
 	char *memory = pages_map(PAGES);
 	struct migrator migrator;
 	unsigned int seed = 1;
-	__u64 end;
 
 	if (!swap_exists())
 		SKIP(return, NO_SWAP);
 	ASSERT_EQ(0, swap_on());
 	fill(memory, PAGES, 1);
 	migrator_start(&migrator, &self->mover, memory, PAGES);
-	for (end = deadline(); goes_on(&migrator, end); ) {
+	while (migrator_goes_on(&migrator, MILLISECONDS, true)) {
 		ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_PAGEOUT));
 		ASSERT_TRUE(use(memory, &seed));
 	}
@@ -100,14 +83,13 @@ TEST_F(mover, swapoff)
 	char *memory = pages_map(PAGES);
 	struct migrator migrator;
 	unsigned int seed = 1;
-	__u64 end;
 
 	if (!swap_exists())
 		SKIP(return, NO_SWAP);
 	ASSERT_EQ(0, swap_on());
 	fill(memory, PAGES, 1);
 	migrator_start(&migrator, &self->mover, memory, PAGES);
-	for (end = deadline(); goes_on(&migrator, end); ) {
+	while (migrator_goes_on(&migrator, MILLISECONDS, true)) {
 		madvise(memory, PAGES * PAGE, MADV_PAGEOUT);
 		ASSERT_EQ(0, swap_off());
 		ASSERT_EQ(0, swap_on());
@@ -124,7 +106,6 @@ TEST_F(mover, collapse)
 	char *memory = pages_map(PAGES);
 	struct migrator migrator;
 	unsigned int seed = 1;
-	__u64 end;
 	int tries;
 
 	if (!huge_pages_exist())
@@ -132,7 +113,7 @@ TEST_F(mover, collapse)
 	fill(memory, PAGES, 1);
 	migrator_start(&migrator, &self->mover, memory, PAGES);
 	/* The collapse brings back what is away: now and then there is time. */
-	for (end = deadline(); goes_on(&migrator, end); ) {
+	while (migrator_goes_on(&migrator, MILLISECONDS, true)) {
 		madvise(memory, PAGES * PAGE, MADV_COLLAPSE);
 		sleep_ms(rand() % (20 * patience()));
 		ASSERT_TRUE(use(memory, &seed));
@@ -155,7 +136,6 @@ TEST_F(mover, khugepaged)
 	char *memory = pages_map(PAGES);
 	struct migrator migrator;
 	unsigned int seed = 1;
-	__u64 end;
 
 	if (!huge_pages_exist())
 		SKIP(return, NO_HUGE_PAGES);
@@ -164,7 +144,7 @@ TEST_F(mover, khugepaged)
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
 	migrator_start(&migrator, &self->mover, memory, PAGES);
-	for (end = deadline(); goes_on(&migrator, end); )
+	while (migrator_goes_on(&migrator, MILLISECONDS, true))
 		ASSERT_TRUE(use(memory, &seed));
 	EXPECT_LT(0, migrator_stop(&migrator));
 	EXPECT_TRUE(is_used(memory, seed));
@@ -178,12 +158,11 @@ TEST_F(mover, freed_lazily)
 	struct migrator migrator;
 	unsigned int seed = 1;
 	size_t page, lost = 0;
-	__u64 end;
 
 	ASSERT_EQ(0, swap_on());
 	fill(memory, PAGES, seed);
 	migrator_start(&migrator, &self->mover, memory, PAGES);
-	for (end = deadline(); goes_on(&migrator, end); seed++) {
+	for (; migrator_goes_on(&migrator, MILLISECONDS, true); seed++) {
 		ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_FREE));
 		for (page = 0; page < PAGES; page += 2)
 			fill_page(memory, page, seed + 1);
@@ -208,11 +187,10 @@ TEST_F(mover, guards)
 	char *memory = pages_map(PAGES);
 	struct migrator migrator;
 	size_t passed = 0;
-	__u64 end;
 
 	fill(memory, PAGES, 1);
 	migrator_start(&migrator, &self->mover, memory, PAGES);
-	for (end = deadline(); goes_on(&migrator, end); ) {
+	while (migrator_goes_on(&migrator, MILLISECONDS, true)) {
 		ASSERT_EQ(0, madvise(memory, PAGES / 2 * PAGE,
 				     MADV_GUARD_INSTALL));
 		passed += can_read(memory);
@@ -233,13 +211,12 @@ TEST_F(mover, many_movers)
 	char *memory = pages_map(PAGES);
 	unsigned int seed = 1;
 	long moved = 0, each;
-	__u64 end;
 	int i;
 
 	fill(memory, PAGES, 1);
 	for (i = 0; i < ARRAY_SIZE(migrators); i++)
 		migrator_start(&migrators[i], &self->mover, memory, PAGES);
-	for (end = deadline(); now_ns() < end; )
+	while (migrator_goes_on(&migrators[0], MILLISECONDS, true))
 		ASSERT_TRUE(use(memory, &seed));
 	for (i = 0; i < ARRAY_SIZE(migrators); i++) {
 		each = migrator_stop(&migrators[i]);

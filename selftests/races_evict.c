@@ -18,7 +18,7 @@ FIXTURE(races)
 	int fd;
 	char *memory;
 	pthread_t thread;
-	__u64 end;
+	__u64 begin;
 };
 
 static bool stopped;
@@ -46,13 +46,18 @@ static void *evict(void *argument)
 	return NULL;
 }
 
+static bool has_evicted(void)
+{
+	return __atomic_load_n(&evicted, __ATOMIC_RELAXED);
+}
+
 FIXTURE_SETUP(races)
 {
 	self->fd = own_open();
 	ASSERT_GE(self->fd, 0);
 	self->memory = pages_map(PAGES);
 	fill(self->memory, PAGES, 1);
-	self->end = now_ns() + MILLISECONDS * 1000000ULL;
+	self->begin = now_ns();
 	evicted = 0;
 	stopped = false;
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, evict, &self->fd));
@@ -72,7 +77,7 @@ FIXTURE_TEARDOWN(races)
 
 TEST_F(races, faults)
 {
-	while (now_ns() < self->end) {
+	while (goes_on(self->begin, MILLISECONDS, has_evicted())) {
 		own_to_device(self->fd, self->memory, PAGES);
 		ASSERT_EQ(-1, wrong(self->memory, PAGES, 1));
 		own_to_device(self->fd, self->memory, PAGES);
@@ -84,7 +89,7 @@ TEST_F(races, unmaps)
 {
 	char *memory;
 
-	while (now_ns() < self->end) {
+	while (goes_on(self->begin, MILLISECONDS, has_evicted())) {
 		memory = pages_map(PAGES);
 		own_to_device(self->fd, self->memory, PAGES);
 		fill(memory, PAGES, 2);
@@ -97,7 +102,7 @@ TEST_F(races, unmaps)
 
 TEST_F(races, protections)
 {
-	while (now_ns() < self->end) {
+	while (goes_on(self->begin, MILLISECONDS, has_evicted())) {
 		own_to_device(self->fd, self->memory, PAGES);
 		ASSERT_EQ(0, mprotect(self->memory, PAGES * PAGE, PROT_READ));
 		ASSERT_FALSE(can_write(self->memory));
@@ -114,7 +119,7 @@ TEST_F(races, moved_mappings)
 	char *memory = pages_map(PAGES), *other = pages_map(PAGES), *swap;
 
 	fill(memory, PAGES, 2);
-	while (now_ns() < self->end) {
+	while (goes_on(self->begin, MILLISECONDS, has_evicted())) {
 		own_to_device(self->fd, self->memory, PAGES);
 		own_to_device(self->fd, memory, PAGES);
 		ASSERT_EQ(other, mremap(memory, PAGES * PAGE, PAGES * PAGE,
@@ -131,7 +136,7 @@ TEST_F(races, forks)
 {
 	pid_t child;
 
-	while (now_ns() < self->end) {
+	while (goes_on(self->begin, MILLISECONDS, has_evicted())) {
 		own_to_device(self->fd, self->memory, PAGES);
 		child = fork();
 		if (!child) {
@@ -150,7 +155,7 @@ TEST_F(races, execs)
 {
 	pid_t child;
 
-	while (now_ns() < self->end) {
+	while (goes_on(self->begin, MILLISECONDS, has_evicted())) {
 		own_to_device(self->fd, self->memory, PAGES);
 		child = fork();
 		if (!child) {
@@ -168,7 +173,7 @@ TEST_F(races, kills)
 	struct pair pair;
 	pid_t child;
 
-	while (now_ns() < self->end) {
+	while (goes_on(self->begin, MILLISECONDS, has_evicted())) {
 		own_to_device(self->fd, self->memory, PAGES);
 		pair_init(&pair);
 		child = fork();

@@ -36,7 +36,7 @@ FIXTURE_SETUP(signals)
 	self->job.fd = self->fd;
 	self->job.move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE,
 				     0);
-	self->job.move.driver.delay_alloc_us = 100000;
+	self->job.move.driver.delay_alloc_us = 100000 * patience();
 }
 
 FIXTURE_TEARDOWN(signals)
@@ -62,6 +62,19 @@ static pid_t start(struct job *job)
 		     CLONE_VM | CLONE_FILES | SIGCHLD, job);
 }
 
+/* Waits until the first window is done: the others take their time yet. */
+static bool has_begun_to_move(const char *memory)
+{
+	__u64 end = now_ns() + 10000000000ULL * patience();
+
+	while (now_ns() < end) {
+		if (place_of(memory) == PRIVATE)
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
 TEST_F(signals, killed)
 {
 	struct hmm_test_result result;
@@ -72,8 +85,7 @@ TEST_F(signals, killed)
 
 	child = start(&self->job);
 	ASSERT_LT(0, child);
-	ASSERT_EQ(0, own_wait_for_callback(self->fd));
-	sleep_ms(150);
+	ASSERT_TRUE(has_begun_to_move(self->memory));
 	ASSERT_EQ(0, kill(child, SIGKILL));
 	EXPECT_EQ(128 + SIGKILL, end_of(child));
 
@@ -104,14 +116,16 @@ static void ignore(int signal)
 TEST_F(signals, handled)
 {
 	struct hmm_test_result result;
+	__u64 calls = own_stats(self->fd).calls;
 	pid_t child;
 
 	signal(SIGUSR1, ignore);
-	self->job.move.driver.delay_alloc_us = 20000;
+	self->job.move.driver.delay_alloc_us = 50000 * patience();
 	child = start(&self->job);
 	ASSERT_LT(0, child);
 	ASSERT_EQ(0, own_wait_for_callback(self->fd));
 	ASSERT_EQ(0, kill(child, SIGUSR1));
+	EXPECT_EQ(calls, own_stats(self->fd).calls);
 	EXPECT_EQ(0, end_of(child));
 	result = own_stats(self->fd).last;
 	EXPECT_EQ(0, result.ret);

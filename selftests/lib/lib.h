@@ -166,6 +166,7 @@ struct migrator {
 	struct mover *mover;
 	void *memory;
 	size_t npages;
+	__u64 begin;
 	unsigned long moved;
 	bool stopped;
 	bool broken;
@@ -174,6 +175,8 @@ struct migrator {
 
 void migrator_start(struct migrator *migrator, struct mover *mover,
 		    void *memory, size_t npages);
+bool migrator_goes_on(const struct migrator *migrator, unsigned int ms,
+		      bool happened);
 long migrator_stop(struct migrator *migrator);
 
 /* uffd.c: waiting for accesses to one's own memory */
@@ -232,6 +235,7 @@ int module_unload(const char *name);
 int run(const char *command);
 void sleep_ms(unsigned int ms);
 __u64 now_ns(void);
+bool goes_on(__u64 begin, unsigned int ms, bool happened);
 int on_cpu(int cpu);
 void on_any_cpu(void);
 

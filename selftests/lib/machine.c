@@ -122,6 +122,18 @@ __u64 now_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
+/*
+ * For so many milliseconds since then; where nothing has happened that a test
+ * wants to see, which a busy machine may be slow to do, for up to twenty times
+ * as long.
+ */
+bool goes_on(__u64 begin, unsigned int ms, bool happened)
+{
+	__u64 took = (now_ns() - begin) / 1000000 / patience();
+
+	return took < ms || (took < 20 * ms && !happened);
+}
+
 int on_cpu(int cpu)
 {
 	cpu_set_t set;

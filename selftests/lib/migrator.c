@@ -47,10 +47,22 @@ void migrator_start(struct migrator *migrator, struct mover *mover,
 		.mover = mover,
 		.memory = memory,
 		.npages = npages,
+		.begin = now_ns(),
 	};
 	if (stats_on() ||
 	    pthread_create(&migrator->thread, NULL, migrate, migrator))
 		exit(1);
+}
+
+/*
+ * For so many milliseconds from its start; longer, where it has not moved
+ * anything yet, or what else a test wants to see has not happened.
+ */
+bool migrator_goes_on(const struct migrator *migrator, unsigned int ms,
+		      bool happened)
+{
+	return goes_on(migrator->begin, ms, happened &&
+		       __atomic_load_n(&migrator->moved, __ATOMIC_RELAXED));
 }
 
 /* How many pages it has moved away; -1: the engine broke a promise. */

@@ -172,7 +172,7 @@ bool own_tables(int fd, struct hmm_test_tables *tables)
 /* Waits until a callback runs: the sources of its window are unmapped. */
 int own_wait_for_callback(int fd)
 {
-	__u64 end = now_ns() + 10000000000ULL;
+	__u64 end = now_ns() + 10000000000ULL * patience();
 
 	while (now_ns() < end) {
 		if (own_stats(fd).in_callback)
