@@ -304,12 +304,11 @@ TEST_F(away, fault_waits_for_the_lock)
 	EXPECT_EQ(-1, wrong(self->memory, TABLE, 1));
 }
 
-#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
-#define SOME		8	/* pages that are on the device */
+#define SOME	8	/* pages that are on the device */
 
 static long scans(void)
 {
-	return file_number(KHUGEPAGED "full_scans", NULL);
+	return khugepaged_count("full_scans");
 }
 
 /* Waits until the kernel's thread has seen the memory, which is in use. */
@@ -327,25 +326,37 @@ static bool is_scanned(const char *memory)
 	return scans() >= end;
 }
 
-/* No huge page is made of what a device has. */
-TEST(khugepaged)
+FIXTURE(awake)
 {
-	char *memory = pages_map(TABLE);
-	int fd = own_open();
+	int fd;
+};
 
+FIXTURE_SETUP(awake)
+{
 	if (!huge_pages_exist())
 		SKIP(return, NO_HUGE_PAGES);
-	ASSERT_GE(fd, 0);
+	self->fd = own_open();
+	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(0, khugepaged_wake());
+}
+
+FIXTURE_TEARDOWN(awake)
+{
+	khugepaged_rest();
+	close(self->fd);
+}
+
+/* No huge page is made of what a device has. */
+TEST_F(awake, khugepaged)
+{
+	char *memory = pages_map(TABLE);
+
 	fill(memory, TABLE, 1);
-	ASSERT_EQ(SOME, own_to_device(fd, memory, SOME));
-	ASSERT_EQ(0, file_write(KHUGEPAGED "scan_sleep_millisecs", "0"));
-	ASSERT_EQ(0, file_write(KHUGEPAGED "pages_to_scan", "4096"));
+	ASSERT_EQ(SOME, own_to_device(self->fd, memory, SOME));
 	ASSERT_EQ(0, madvise(memory, TABLE * PAGE, MADV_HUGEPAGE));
 	EXPECT_TRUE(is_scanned(memory));
 	EXPECT_EQ(SOME, pages_at(memory, SOME, PRIVATE));
-	ASSERT_EQ(0, file_write(KHUGEPAGED "scan_sleep_millisecs", "10000"));
 	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
-	close(fd);
 }
 
 TEST(collapse)

@@ -359,8 +359,6 @@ TEST_F(mover, soft_dirty)
 
 	if (!soft_dirty_exists())
 		SKIP(return, NO_SOFT_DIRTY);
-	/* khugepaged would make one page of small ones, and that is written. */
-	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_NOHUGEPAGE));
 	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
 	ASSERT_FALSE(is_soft_dirty(memory));
 	round_trip(_metadata, &self->mover, memory);

@@ -128,27 +128,68 @@ TEST_F(mover, collapse)
 	EXPECT_TRUE(is_used(memory, seed));
 }
 
-#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
+FIXTURE(awake)
+{
+	struct mover mover;
+};
+
+FIXTURE_VARIANT(awake)
+{
+	enum mover_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(awake, mirror_private)
+{
+	.kind = MIRROR_1,
+};
+
+FIXTURE_VARIANT_ADD(awake, mirror_coherent)
+{
+	.kind = MIRROR_2,
+};
+
+FIXTURE_VARIANT_ADD(awake, own_private)
+{
+	.kind = OWN_DEVICE,
+};
+
+FIXTURE_VARIANT_ADD(awake, nodes)
+{
+	.kind = OWN_NODES,
+};
+
+FIXTURE_SETUP(awake)
+{
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	on_cpu(0);
+	ASSERT_EQ(0, mover_open(&self->mover, variant->kind));
+	ASSERT_EQ(0, khugepaged_wake());
+}
+
+FIXTURE_TEARDOWN(awake)
+{
+	khugepaged_rest();
+	mover_close(&self->mover);
+}
 
 /* The same by the thread of the kernel, which nobody has to ask. */
-TEST_F(mover, khugepaged)
+TEST_F(awake, khugepaged)
 {
+	long before = khugepaged_count("pages_collapsed");
 	char *memory = pages_map(PAGES);
 	struct migrator migrator;
 	unsigned int seed = 1;
 
-	if (!huge_pages_exist())
-		SKIP(return, NO_HUGE_PAGES);
-	ASSERT_EQ(0, file_write(KHUGEPAGED "scan_sleep_millisecs", "0"));
-	ASSERT_EQ(0, file_write(KHUGEPAGED "pages_to_scan", "4096"));
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_HUGEPAGE));
 	migrator_start(&migrator, &self->mover, memory, PAGES);
-	while (migrator_goes_on(&migrator, MILLISECONDS, true))
+	while (migrator_goes_on(&migrator, MILLISECONDS,
+				khugepaged_count("pages_collapsed") > before))
 		ASSERT_TRUE(use(memory, &seed));
 	EXPECT_LT(0, migrator_stop(&migrator));
+	EXPECT_LT(before, khugepaged_count("pages_collapsed"));
 	EXPECT_TRUE(is_used(memory, seed));
-	ASSERT_EQ(0, file_write(KHUGEPAGED "scan_sleep_millisecs", "10000"));
 }
 
 /* What was written after it was given up is kept; the rest may be zeros. */

@@ -7,6 +7,7 @@
 #include "lib.h"
 
 #define HUGE_PAGES	"/sys/kernel/mm/transparent_hugepage"
+#define KHUGEPAGED	HUGE_PAGES "/khugepaged/"
 #define SIZES		HUGE_PAGES "/hugepages-%lukB/enabled"
 
 #define KPF_COMPOUND_HEAD	_BITULL(15)
@@ -72,6 +73,54 @@ void folio_order_reset(void)
 	for (order = 2; order < 9; order++)
 		folio_size(order, "never");
 	folio_size(9, "inherit");
+}
+
+static struct {
+	const char *path, *awake;
+	long before;
+} khugepaged[] = {
+	{ KHUGEPAGED "scan_sleep_millisecs", "0", -1 },
+	{ KHUGEPAGED "pages_to_scan", "4096", -1 },
+};
+
+#define NR_SETTINGS	(sizeof(khugepaged) / sizeof(*khugepaged))
+
+/*
+ * The kernel's thread that makes huge pages of small ones sleeps while tests
+ * run (scripts/init). From now on it does nothing else.
+ */
+int khugepaged_wake(void)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < NR_SETTINGS && !ret; i++) {
+		khugepaged[i].before = file_number(khugepaged[i].path, NULL);
+		ret = file_write(khugepaged[i].path, khugepaged[i].awake);
+	}
+	return ret;
+}
+
+/* It sleeps again, if it was ever woken. */
+void khugepaged_rest(void)
+{
+	char text[32];
+	int i;
+
+	for (i = 0; i < NR_SETTINGS; i++) {
+		if (khugepaged[i].before < 0)
+			continue;
+		snprintf(text, sizeof(text), "%ld", khugepaged[i].before);
+		file_write(khugepaged[i].path, text);
+	}
+}
+
+/* What it counts: full_scans, pages_collapsed. */
+long khugepaged_count(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), KHUGEPAGED "%s", name);
+	return file_number(path, NULL);
 }
 
 /* How many folios of this order the range consists of, in order. */
