@@ -6,12 +6,14 @@
 #include <linux/mman.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "test.h"
 
 #define PAGES	TABLE
 #define HALF	(PAGES / 2)
-#define DELAY	100000	/* microseconds */
+/* So long that what is done meanwhile is done in time on a busy host, too. */
+#define DELAY	(200000 * patience())	/* microseconds */
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL	102
@@ -63,6 +65,12 @@ static int start(struct mission *mission, pthread_t *thread)
 	return own_wait_for_callback(mission->fd);
 }
 
+/* Whether the driver sleeps still: what was done was done meanwhile. */
+static bool is_at_work(int fd)
+{
+	return own_stats(fd).in_callback == 1;
+}
+
 static long finish(pthread_t thread)
 {
 	void *ret;
@@ -77,6 +85,7 @@ TEST_F(meanwhile, thrown_away)
 
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	ASSERT_EQ(0, madvise(self->memory, HALF * PAGE, MADV_DONTNEED));
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_EQ(HALF, pages_at(self->memory, HALF, NOWHERE));
 	EXPECT_EQ(HALF, pages_at(self->memory + HALF * PAGE, HALF, PRIVATE));
@@ -94,6 +103,7 @@ TEST_F(meanwhile, page_table_goes)
 
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_DONTNEED));
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, NOWHERE));
 	EXPECT_EQ(0, own_in_use(self->fd));
@@ -107,6 +117,7 @@ TEST_F(meanwhile, written_anew)
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	ASSERT_EQ(0, madvise(self->memory, HALF * PAGE, MADV_DONTNEED));
 	fill(self->memory, HALF, 2);
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_EQ(HALF, pages_at(self->memory, HALF, SYSTEM));
 	EXPECT_EQ(HALF, own_in_use(self->fd));
@@ -114,24 +125,54 @@ TEST_F(meanwhile, written_anew)
 		ASSERT_TRUE(page_is(self->memory, page, page < HALF ? 2 : 1));
 }
 
+static bool both_are_at_work(int fd)
+{
+	__u64 end = now_ns() + 3 * DELAY * 1000ULL;
+
+	while (now_ns() < end) {
+		if (own_stats(fd).in_callback == 2)
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
+struct later {
+	struct mission mission;
+	sem_t go;
+};
+
+static void *thread_moves_later(void *argument)
+{
+	struct later *later = argument;
+
+	sem_wait(&later->go);
+	return thread_moves(&later->mission);
+}
+
 /*
  * Written anew, and on the way once more: the first move must not take the
- * second's entries for its own.
+ * second's entries for its own. The second's thread is there before: to map
+ * its stack would wait for the end of the first.
  */
 TEST_F(meanwhile, written_anew_and_moved)
 {
-	struct mission mission = { self->fd, &self->move }, second_mission;
+	struct mission mission = { self->fd, &self->move };
 	struct hmm_test_move second = self->move;
+	struct later later = { .mission = { self->fd, &second } };
 	pthread_t thread;
 
-	second.driver.delay_alloc_us = 3 * DELAY;
-	second_mission = (struct mission) { self->fd, &second };
+	self->move.driver.delay_alloc_us = 3 * DELAY;
+	second.driver.delay_alloc_us = 6 * DELAY;
+	ASSERT_EQ(0, sem_init(&later.go, 0, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves_later, &later));
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_DONTNEED));
 	fill(self->memory, PAGES, 2);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves,
-				    &second_mission));
+	ASSERT_EQ(0, sem_post(&later.go));
+	ASSERT_TRUE(both_are_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(thread));
 	EXPECT_EQ(PAGES, second.result.migrated)
 		TH_LOG("%s", own_describe(&second.result));
@@ -144,21 +185,18 @@ TEST_F(meanwhile, written_anew_and_moved)
 TEST_F(meanwhile, what_stays)
 {
 	struct mission mission = { self->fd, &self->move };
-	__u64 begin, ms;
 	size_t page;
 
-	self->move.driver.delay_alloc_us = 5 * DELAY;
+	self->move.driver.delay_alloc_us = 3 * DELAY;
 	for (page = 0; page < HALF; page += 2)
 		ASSERT_EQ(0, own_hold(self->fd,
 				      pfn_of(self->memory + page * PAGE),
 				      HMM_TEST_HOLD_REFERENCE));
 	ASSERT_EQ(0, start(&mission, &self->thread));
-	begin = now_ns();
 	for (page = 0; page < HALF; page += 2)
 		fill_page(self->memory, page, 1);
-	ms = (now_ns() - begin) / 1000000;
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
-	EXPECT_GT(3 * DELAY / 1000, ms);
 	EXPECT_EQ(HALF / 2, self->move.result.left[HMM_TEST_PINNED])
 		TH_LOG("%s", own_describe(&self->move.result));
 	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
@@ -172,6 +210,9 @@ TEST_F(meanwhile, accessed)
 	size_t page;
 
 	ASSERT_EQ(0, start(&mission, &self->thread));
+	EXPECT_TRUE(is_at_work(self->fd));
+	fill_page(self->memory, 0, 2);
+	EXPECT_FALSE(is_at_work(self->fd));
 	fill(self->memory, HALF, 2);
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_EQ(PAGES, self->move.result.migrated)
@@ -190,10 +231,15 @@ TEST_F(meanwhile, accessed_by_a_child)
 	child = fork();
 	if (!child) {
 		pair_child_turn(&pair);
+		if (!is_at_work(self->fd))
+			_exit(1);
+		fill_page(self->memory, 0, 2);
+		if (is_at_work(self->fd))
+			_exit(2);
 		fill(self->memory, HALF, 2);
 		if (wrong(self->memory, HALF, 2) != -1)
-			_exit(1);
-		_exit(page_is(self->memory, PAGES - 1, 1) ? 0 : 2);
+			_exit(3);
+		_exit(page_is(self->memory, PAGES - 1, 1) ? 0 : 4);
 	}
 	ASSERT_TRUE(pair_wait(&pair));
 	ASSERT_EQ(0, start(&mission, &self->thread));
@@ -210,8 +256,12 @@ TEST_F(meanwhile, forked)
 	pid_t child;
 
 	ASSERT_EQ(0, start(&mission, &self->thread));
+	EXPECT_TRUE(is_at_work(self->fd));
 	child = fork();
 	if (!child) {
+		/* Asked before its first access, for which it works too. */
+		if (is_at_work(self->fd))
+			_exit(2);
 		if (wrong(self->memory, PAGES, 1) != -1)
 			_exit(1);
 		fill(self->memory, PAGES, 2);
@@ -229,6 +279,7 @@ TEST_F(meanwhile, guarded)
 
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	ASSERT_EQ(0, madvise(self->memory, HALF * PAGE, MADV_GUARD_INSTALL));
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	for (page = 0; page < HALF; page++)
 		ASSERT_TRUE(pagemap(self->memory + page * PAGE) & PM_GUARD);
@@ -250,6 +301,7 @@ TEST_F(meanwhile, write_protected)
 				   UFFDIO_REGISTER_MODE_WP));
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	ASSERT_EQ(0, uffd_wp(uffd, self->memory, PAGES, true));
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	for (page = 0; page < PAGES; page++)
 		ASSERT_TRUE(pagemap(self->memory + page * PAGE) & PM_UFFD_WP);
@@ -266,6 +318,7 @@ TEST_F(meanwhile, holes_are_filled)
 	ASSERT_EQ(0, madvise(self->memory, PAGES * PAGE, MADV_DONTNEED));
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	fill(self->memory, HALF, 2);
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_EQ(PAGES - HALF, self->move.result.migrated);
 	EXPECT_EQ(HALF, self->move.result.left[HMM_TEST_RACED])
@@ -287,6 +340,7 @@ TEST_F(meanwhile, zero_page_is_written)
 		ASSERT_TRUE(page_is_zero(self->memory, page));
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	fill(self->memory, HALF, 2);
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_EQ(HALF, self->move.result.left[HMM_TEST_RACED])
 		TH_LOG("%s", own_describe(&self->move.result));
@@ -303,6 +357,7 @@ TEST_F(meanwhile, freed_lazily)
 
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	ASSERT_EQ(0, madvise(self->memory, HALF * PAGE, MADV_FREE));
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_EQ(PAGES, self->move.result.migrated)
 		TH_LOG("%s", own_describe(&self->move.result));
@@ -325,15 +380,15 @@ TEST_F(meanwhile, accessed_between_windows)
 	fill(memory, WINDOWS * PAGES, 1);
 	self->move = own_request(memory, WINDOWS * PAGES, HMM_TEST_TO_DEVICE,
 				 0);
-	self->move.driver.delay_alloc_us = 6 * DELAY;
+	self->move.driver.delay_alloc_us = 3 * DELAY;
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	begin = now_ns();
 	ASSERT_TRUE(page_is(memory, 0, 1));
 	ms = (now_ns() - begin) / 1000000;
 	ASSERT_TRUE(page_is(memory, WINDOWS * PAGES - 1, 1));
 	ASSERT_EQ(0, finish(self->thread));
-	EXPECT_LT(DELAY / 1000, ms);
-	EXPECT_GT(11 * DELAY / 1000, ms);
+	EXPECT_LT(DELAY / 2 / 1000, ms);
+	EXPECT_GT(11 * DELAY / 2 / 1000, ms);
 	EXPECT_EQ(-1, wrong(memory, WINDOWS * PAGES, 1));
 	pages_unmap(memory, WINDOWS * PAGES);
 }
@@ -348,6 +403,7 @@ TEST_F(meanwhile, asked_for_twice)
 	second.to = HMM_TEST_TO_NODE;
 	second.flags = HMM_TEST_TO_SYSTEM;
 	ASSERT_EQ(0, own_call(self->fd, &second));
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_EQ(PAGES, self->move.result.migrated);
 	EXPECT_EQ(PAGES, second.result.left[HMM_TEST_LOCKED])
@@ -379,7 +435,7 @@ TEST_F(meanwhile, huge_page_asked_for_twice)
 	ASSERT_EQ(0, stats_on());
 	self->move = own_request(memory, TABLE, HMM_TEST_TO_DEVICE,
 				 HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
-	self->move.driver.delay_alloc_us = 5 * DELAY;
+	self->move.driver.delay_alloc_us = 3 * DELAY;
 	ASSERT_EQ(0, start(&mission, &self->thread));
 	for (i = 0; i < ARRAY_SIZE(asked); i++) {
 		second = own_request(memory + asked[i].from * PAGE,
@@ -390,7 +446,7 @@ TEST_F(meanwhile, huge_page_asked_for_twice)
 			TH_LOG("%s", own_describe(&second.result));
 		EXPECT_EQ(0, second.result.windows);
 	}
-	EXPECT_EQ(1, own_stats(self->fd).in_callback);
+	EXPECT_TRUE(is_at_work(self->fd));
 	ASSERT_EQ(0, finish(self->thread));
 	EXPECT_EQ(TABLE, self->move.result.migrated)
 		TH_LOG("%s", own_describe(&self->move.result));
