@@ -13,7 +13,7 @@
 
 #define PAGES	64
 #define BROKEN	9	/* the page that breaks */
-#define DELAY	200000	/* microseconds */
+#define DELAY	(200000 * patience())	/* microseconds */
 
 #define INJECT	"/sys/kernel/debug/hwpoison/"
 
@@ -28,6 +28,11 @@ static int write_pfn(const char *path, __u64 pfn)
 
 	snprintf(text, sizeof(text), "%#llx", (unsigned long long)pfn);
 	return file_write(path, text);
+}
+
+static bool is_poisoned(__u64 pfn)
+{
+	return page_flags(pfn) & (1ULL << KPF_HWPOISON);
 }
 
 FIXTURE(poison)
@@ -54,7 +59,7 @@ FIXTURE_TEARDOWN(poison)
 {
 	pages_unmap(self->memory, PAGES);
 	EXPECT_EQ(0, own_in_use(self->fd));
-	if (page_flags(self->pfn) & (1ULL << KPF_HWPOISON))
+	if (is_poisoned(self->pfn))
 		EXPECT_EQ(0, write_pfn(INJECT "unpoison-pfn", self->pfn));
 	module_unload("hwpoison_inject");
 	close(self->fd);
@@ -186,7 +191,10 @@ TEST_F(poison, meanwhile)
 	move.driver.delay_alloc_us = DELAY;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves, &move));
 	ASSERT_EQ(0, own_wait_for_callback(self->fd));
+	/* The kernel says that it can do nothing about such a page. */
 	write_pfn(INJECT "corrupt-pfn", self->pfn);
+	EXPECT_TRUE(is_poisoned(self->pfn));
+	EXPECT_EQ(1, own_stats(self->fd).in_callback);
 	ASSERT_EQ(0, pthread_join(thread, &ret));
 	EXPECT_EQ(NULL, ret);
 	EXPECT_LE(PAGES - 1, move.result.migrated)
