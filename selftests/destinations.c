@@ -267,21 +267,36 @@ TEST(another_owner)
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 
-/* A line of the log that is the engine's and mentions a destination. */
-static bool log_says(int kmsg)
+/* Whether a line of the log, of those not read yet, refuses a page for this. */
+static bool log_says(int kmsg, const char *why)
 {
-	char record[1024], *text;
+	char record[1024], *text, *reason;
 	bool says = false;
 	ssize_t length;
 
 	while ((length = read(kmsg, record, sizeof(record) - 1)) > 0) {
 		record[length] = 0;
 		text = strchr(record, ';');
-		if (text && !strncmp(text + 1, "hmm_migrate: ", 13))
+		if (!text || strncmp(text + 1, "hmm_migrate: ", 13))
+			continue;
+		reason = strstr(text, " is refused: ");
+		if (reason && !strncmp(reason + 13, why, strlen(why)))
 			says = true;
 	}
 	return says;
 }
+
+static const struct {
+	enum hmm_test_rule rule;
+	const char *why;
+} refusals[] = {
+	{ HMM_TEST_RULE_UNLOCKED, "it is not locked\n" },
+	{ HMM_TEST_RULE_NO_LOCKED_FLAG, "its word has no LOCKED\n" },
+	{ HMM_TEST_RULE_NO_REFERENCE, "it is free\n" },
+	{ HMM_TEST_RULE_NO_SUCH_PFN, "there is no such page\n" },
+	{ HMM_TEST_RULE_ORDER, "its order is not that of the source\n" },
+	{ HMM_TEST_RULE_TAIL, "it is part of a larger folio" },
+};
 
 /* Messages are rate-limited: the first may come some seconds late. */
 TEST(log)
@@ -289,22 +304,28 @@ TEST(log)
 	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
 	char *memory = pages_map(PAGES);
 	struct hmm_test_move move;
-	int fd = own_open(), tries;
-	bool said = false;
+	int fd = own_open(), tries, i;
+	bool said;
 
 	ASSERT_GE(fd, 0);
 	ASSERT_GE(kmsg, 0);
 	fill(memory, PAGES, 1);
 	lseek(kmsg, 0, SEEK_END);
-	for (tries = 0; tries < 70 && !said; tries++) {
-		if (tries)
-			sleep_ms(100);
-		move = request(memory, HMM_TEST_RULE_UNLOCKED);
-		ASSERT_EQ(0, own_call(fd, &move));
-		said = log_says(kmsg);
-		EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+		said = false;
+		for (tries = 0; tries < 70 && !said; tries++) {
+			if (tries)
+				sleep_ms(100);
+			move = request(memory, refusals[i].rule);
+			/* One, or a call would say all that may be said. */
+			move.driver.rule_every = PAGES;
+			ASSERT_EQ(0, own_call(fd, &move));
+			EXPECT_EQ(1, move.result.broken);
+			said = log_says(kmsg, refusals[i].why);
+			EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+		}
+		EXPECT_TRUE(said) TH_LOG("%s", refusals[i].why);
 	}
-	EXPECT_TRUE(said);
 }
 
 /* A page in a word that was not offered is nobody's destination. */
