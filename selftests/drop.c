@@ -18,42 +18,48 @@
  */
 static const struct {
 	const char *name;
-	bool may_move;
+	bool moves;
 } stages[] = {
 	{ "collect", false }, { "isolate", false }, { "unmap", false },
 	{ "copy", false }, { "finalize", true },
 };
 
 static void drop_at_each_stage(struct __test_metadata *_metadata,
-			       struct mover *mover, char *memory, bool shared)
+			       struct mover *mover, char *memory, size_t npages,
+			       bool shared)
 {
-	long before;
+	long before, huge;
 	int stage;
 
 	/* Once without, so that what the test itself needs is there. */
-	mover_away(mover, memory, PAGES);
-	mover_back(mover, memory, PAGES);
+	mover_away(mover, memory, npages);
+	mover_back(mover, memory, npages);
 	before = status_kb("RssAnon");
+	huge = huge_pages_kb(memory);
 	for (stage = 0; stage < ARRAY_SIZE(stages); stage++) {
 		ASSERT_EQ(0, drop_after(stages[stage].name));
-		mover_away(mover, memory, PAGES);
+		mover_away(mover, memory, npages);
 		ASSERT_EQ(0, drop_after("none"));
-		ASSERT_EQ(0, pages_at(memory, PAGES, ELSEWHERE))
+		ASSERT_EQ(0, pages_at(memory, npages, ELSEWHERE))
 			TH_LOG("after %s", stages[stage].name);
-		if (!stages[stage].may_move)
-			ASSERT_TRUE(mover_none_away(mover, memory, PAGES))
+		ASSERT_TRUE(stages[stage].moves ?
+			    mover_is_away(mover, memory, npages) :
+			    mover_none_away(mover, memory, npages))
+			TH_LOG("after %s", stages[stage].name);
+		if (huge && !stages[stage].moves)
+			ASSERT_EQ(huge, huge_pages_kb(memory))
 				TH_LOG("after %s", stages[stage].name);
-		ASSERT_EQ(-1, wrong(memory, PAGES, 1))
+		ASSERT_EQ(-1, wrong(memory, npages, 1))
 			TH_LOG("after %s", stages[stage].name);
 		if (!shared)
-			fill(memory, PAGES, 1);
+			fill(memory, npages, 1);
 	}
 	injected(stage, "a batch, dropped after a stage");
-	mover_back(mover, memory, PAGES);
+	mover_back(mover, memory, npages);
 	EXPECT_LE(labs(status_kb("RssAnon") - before), RSS_SLACK);
-	EXPECT_EQ(PAGES, mover_away(mover, memory, PAGES));
-	EXPECT_TRUE(mover_is_away(mover, memory, PAGES));
-	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	EXPECT_EQ(npages, mover_away(mover, memory, npages));
+	EXPECT_TRUE(mover_is_away(mover, memory, npages));
+	EXPECT_EQ(-1, wrong(memory, npages, 1));
 }
 
 TEST_F(mover, exclusive)
@@ -61,7 +67,18 @@ TEST_F(mover, exclusive)
 	char *memory = pages_map(PAGES);
 
 	fill(memory, PAGES, 1);
-	drop_at_each_stage(_metadata, &self->mover, memory, false);
+	drop_at_each_stage(_metadata, &self->mover, memory, PAGES, false);
+}
+
+/* One entry maps it, and does so again, where it moves as a whole. */
+TEST_F(mover, huge_page)
+{
+	char *memory = huge_pages_map(1, 1);
+
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	ASSERT_NE(NULL, memory);
+	drop_at_each_stage(_metadata, &self->mover, memory, TABLE, false);
 }
 
 TEST_F(mover, shared)
@@ -81,7 +98,7 @@ TEST_F(mover, shared)
 		_exit(wrong(memory, PAGES, 2) == -1 ? 0 : 2);
 	}
 	ASSERT_TRUE(pair_wait(&pair));
-	drop_at_each_stage(_metadata, &self->mover, memory, true);
+	drop_at_each_stage(_metadata, &self->mover, memory, PAGES, true);
 	pair_go(&pair);
 	EXPECT_EQ(0, end_of(child));
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
@@ -98,9 +115,9 @@ TEST_F(mover, holes)
 		ASSERT_EQ(0, drop_after("none"));
 		ASSERT_EQ(0, pages_at(memory, PAGES, ELSEWHERE))
 			TH_LOG("after %s", stages[stage].name);
-		if (!stages[stage].may_move)
-			ASSERT_EQ(PAGES, pages_at(memory, PAGES, NOWHERE))
-				TH_LOG("after %s", stages[stage].name);
+		ASSERT_EQ(stages[stage].moves ? 0 : PAGES,
+			  pages_at(memory, PAGES, NOWHERE))
+			TH_LOG("after %s", stages[stage].name);
 	}
 	injected(stage, "a batch, dropped after a stage");
 	pages_unmap(memory, PAGES);
@@ -116,7 +133,7 @@ TEST(way_back)
 	ASSERT_GE(fd, 0);
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(PAGES, own_to_device(fd, memory, PAGES));
-	for (stage = 0; !stages[stage].may_move; stage++) {
+	for (stage = 0; !stages[stage].moves; stage++) {
 		ASSERT_EQ(0, drop_after(stages[stage].name));
 		move = own_request(memory, PAGES, HMM_TEST_TO_NODE,
 				   HMM_TEST_FROM_DEVICE | HMM_TEST_TO_SYSTEM);
