@@ -472,6 +472,15 @@ TEST_F(security, memory_of_one_window)
 	EXPECT_EQ(-1, wrong(memory, MANY, 1));
 }
 
+static void *thread_evicts(void *argument)
+{
+	struct mission *mission = argument;
+
+	mission->ret = evict_all(mission->fd);
+	__atomic_store_n(&mission->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
 /* The longest time since then that nobody else could use the processor. */
 static __u64 longest_wait(struct mission *mission, __u64 now)
 {
@@ -489,33 +498,53 @@ static __u64 longest_wait(struct mission *mission, __u64 now)
 #define TRIES	10
 
 /* On a processor that works through a long range, others run meanwhile. */
-TEST_F(security, others_run)
+static void expect_others_run(struct __test_metadata *_metadata, int fd,
+			      void *(*work)(void *mission))
 {
-	char *memory = pages_map(MANY);
+	bool evicts = work == thread_evicts;
 	__u64 begin, longest, took;
 	struct mission mission;
 	pthread_t thread;
+	char *memory;
 	int i;
 
 	/* One in which the host had no time does not count. */
 	for (i = 0; i < TRIES; i++) {
+		memory = pages_map(MANY);
 		fill(memory, MANY, 1);
-		mission = to_other_node(self->fd, memory, MANY, 0);
+		if (evicts)
+			ASSERT_EQ(MANY, own_to_device(fd, memory, MANY));
+		mission = to_other_node(fd, memory, MANY, 0);
 		begin = now_ns();
-		ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves,
-					    &mission));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, work, &mission));
 		longest = longest_wait(&mission, begin);
 		took = now_ns() - begin;
-		expect_moved(_metadata, &mission, thread);
+		if (evicts) {
+			ASSERT_EQ(0, pthread_join(thread, NULL));
+			EXPECT_EQ(0, mission.ret);
+			EXPECT_EQ(0, own_in_use(fd));
+		} else {
+			expect_moved(_metadata, &mission, thread);
+		}
 		EXPECT_EQ(-1, wrong(memory, MANY, 1));
+		pages_unmap(memory, MANY);
 		if (longest < took / 4)
 			break;
-		pages_unmap(memory, MANY);
-		memory = pages_map(MANY);
 	}
 	EXPECT_GT(TRIES, i)
 		TH_LOG("a call took %llu us, and nobody else ran for %llu us",
 		       took / 1000, longest / 1000);
+}
+
+TEST_F(security, others_run)
+{
+	expect_others_run(_metadata, self->fd, thread_moves);
+}
+
+/* The same of one that empties the device. */
+TEST_F(security, others_run_while_evicted)
+{
+	expect_others_run(_metadata, self->fd, thread_evicts);
 }
 
 TEST_HARNESS_MAIN
