@@ -167,7 +167,7 @@ TEST_F(poison, off_its_list)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves, &move));
 	EXPECT_TRUE(comes_to(self->pfn, KPF_LRU, false));
 	write_pfn(INJECT "corrupt-pfn", self->pfn);
-	EXPECT_TRUE(page_flags(self->pfn) & 1ULL << KPF_HWPOISON);
+	EXPECT_TRUE(is_poisoned(self->pfn));
 	ASSERT_EQ(0, pause_after("none"));
 	ASSERT_EQ(0, pthread_join(thread, &ret));
 	EXPECT_EQ(NULL, ret);
