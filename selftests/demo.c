@@ -116,6 +116,7 @@ static void line(enum place from, enum place to, const char *by, long asked)
 	for (i = 0; i < STAGES; i++) {
 		snprintf(name, sizeof(name), "stage %s", stages[i].name);
 		ns[i] = stats(name);
+		check(ns[i] >= 0, "the module does not tell of each stage");
 		sum += ns[i];
 	}
 	printf("%-8s %-8s %-8s %5ld %5ld %6.0f %6.1f %5.1f", place_name(from),
