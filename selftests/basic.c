@@ -88,6 +88,77 @@ TEST_F(mover, holes)
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 
+#define GIGABYTE	(1024UL * 1024 * 1024)
+#define HALF	100	/* pages on each side of the boundary */
+
+/*
+ * Memory around an address at which a table of an upper level ends. Which of
+ * the sides have tables already, of all levels, @sides says in its bits; every
+ * other page there is written.
+ */
+static void across(struct __test_metadata *_metadata, struct mover *mover,
+		   unsigned long boundary, unsigned int sides)
+{
+	char *memory = (char *)(boundary - HALF * PAGE);
+	size_t page, npages = 2 * HALF;
+
+	ASSERT_EQ(memory, mmap(memory, npages * PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS |
+			       MAP_FIXED_NOREPLACE, -1, 0));
+	for (page = 0; page < npages; page += 2)
+		if (sides & (page < HALF ? 1 : 2))
+			fill_page(memory, page, 1);
+	ASSERT_EQ(npages, mover_away(mover, memory, npages));
+	EXPECT_TRUE(mover_is_away(mover, memory, npages));
+	ASSERT_EQ(npages, mover_back(mover, memory, npages));
+	EXPECT_EQ(npages, pages_at(memory, npages, SYSTEM));
+	for (page = 0; page < npages; page++)
+		ASSERT_TRUE(page % 2 == 0 && sides & (page < HALF ? 1 : 2) ?
+			    page_is(memory, page, 1) :
+			    page_is_zero(memory, page));
+	pages_unmap(memory, npages);
+}
+
+/* No page table, nor the tables above it: each boundary is a fresh one. */
+TEST_F(mover, no_upper_tables)
+{
+	unsigned long first = 16 * 1024 * GIGABYTE;
+	unsigned int sides;
+
+	for (sides = 0; sides < 4; sides++) {
+		across(_metadata, &self->mover,
+		       first + (2 * sides + 1) * GIGABYTE, sides);
+		/* What one entry of the top table of four levels is for. */
+		across(_metadata, &self->mover,
+		       first + (sides + 1) * 1024 * GIGABYTE, sides);
+	}
+}
+
+/* Of a range that is nearly empty, what is at its ends comes back. */
+TEST(far_apart)
+{
+	char *memory = (char *)(32 * 1024 * GIGABYTE - GIGABYTE / 2);
+	char *end = memory + GIGABYTE - PAGE;
+	int fd = own_open();
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(memory, mmap(memory, GIGABYTE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+			       MAP_FIXED_NOREPLACE, -1, 0));
+	fill_page(memory, 0, 1);
+	fill_page(end, 0, 2);
+	ASSERT_EQ(1, own_to_device(fd, memory, 1));
+	ASSERT_EQ(1, own_to_device(fd, end, 1));
+	EXPECT_EQ(2, own_to_system(fd, memory, GIGABYTE / PAGE));
+	EXPECT_EQ(SYSTEM, place_of(memory));
+	EXPECT_EQ(SYSTEM, place_of(end));
+	EXPECT_EQ(NOWHERE, place_of(memory + GIGABYTE / 2));
+	EXPECT_TRUE(page_is(memory, 0, 1));
+	EXPECT_TRUE(page_is(end, 0, 2));
+	EXPECT_EQ(0, munmap(memory, GIGABYTE));
+	close(fd);
+}
+
 /* Memory that was only read is the one zero page, many times. */
 TEST_F(mover, zero_page)
 {
