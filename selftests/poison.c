@@ -93,9 +93,12 @@ TEST_F(poison, before)
 	ASSERT_EQ(0, madvise(self->memory + BROKEN * PAGE, PAGE,
 			     MADV_HWPOISON));
 	move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	ASSERT_EQ(0, stats_on());
 	ASSERT_EQ(0, own_call(self->fd, &move));
 	EXPECT_EQ(1, move.result.left[HMM_TEST_POISONED])
 		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(1, stats_left(HMM_TEST_POISONED));
+	stats_off();
 	EXPECT_EQ(PAGES - 1, move.result.migrated);
 	EXPECT_TRUE(only_one_is_lost(self->memory));
 }
@@ -140,6 +143,74 @@ TEST_F(poison, still_mapped)
 	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
 	pthread_join(thread, NULL);
 	EXPECT_TRUE(only_one_is_lost(self->memory));
+}
+
+/*
+ * Breaks the first page of a folio that is off its list: the kernel leaves it
+ * so, large, and mapped.
+ */
+static void break_whole(struct __test_metadata *_metadata, int fd, __u64 pfn)
+{
+	vm_settled("nr_mlock");
+	ASSERT_EQ(0, own_hold(fd, pfn, HMM_TEST_HOLD_LRU));
+	EXPECT_GT(0, write_pfn(INJECT "corrupt-pfn", pfn));
+	ASSERT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
+	ASSERT_TRUE(page_flags(pfn) & (1ULL << KPF_HWPOISON));
+}
+
+/*
+ * Of a large folio a driver gets neither the page that is broken nor, with it,
+ * all others: they move by themselves.
+ */
+static void expect_one_left(struct __test_metadata *_metadata, int fd,
+			    char *memory, size_t npages)
+{
+	struct hmm_test_move move = own_request(memory, npages,
+						HMM_TEST_TO_DEVICE,
+						HMM_TEST_FROM_SYSTEM |
+						HMM_TEST_LARGE);
+	size_t page;
+
+	ASSERT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(1, move.result.left[HMM_TEST_POISONED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(npages - 1, move.result.migrated);
+	EXPECT_EQ(npages - 1, move.result.offered);
+	EXPECT_EQ(npages - 1, pages_at(memory, npages, PRIVATE));
+	for (page = 1; page < npages; page++)
+		ASSERT_TRUE(page_is(memory, page, 1));
+}
+
+TEST_F(poison, huge_page)
+{
+	char *memory = huge_pages_map(1, 1);
+
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	ASSERT_NE(NULL, memory);
+	self->pfn = pfn_of(memory);
+	break_whole(_metadata, self->fd, self->pfn);
+	ASSERT_EQ(2048, huge_pages_kb(memory));
+	expect_one_left(_metadata, self->fd, memory, TABLE);
+	pages_unmap(memory, TABLE);
+}
+
+/* The same, mapped by small entries. */
+TEST_F(poison, large_folio)
+{
+	char *memory = pages_map(16);
+
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	folio_order_set(4);
+	ASSERT_TRUE(huge_pages_ask(memory, 16));
+	fill(memory, 16, 1);
+	folio_order_reset();
+	ASSERT_EQ(1, folios_of_order(memory, 16, 4));
+	self->pfn = pfn_of(memory);
+	break_whole(_metadata, self->fd, self->pfn);
+	expect_one_left(_metadata, self->fd, memory, 16);
+	pages_unmap(memory, 16);
 }
 
 static void *thread_moves(void *argument)
