@@ -1,27 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Wherever a call allocates something, it may fail: the first allocation, the
- * second, and so on until a call has met none that failed. Beyond those of a
- * few pages, only some of the pages of a huge page that is moved in pieces fail.
+ * second, and so on until a call has met none that failed. Of the many of a huge
+ * page that is moved in pieces the first and the last fail one by one, and some
+ * between; injected -a has each of those fail, too.
  * For kernels with fault injection.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "test.h"
 
-#define MOST	2000	/* allocations of one call */
-#define EACH	48	/* of which so many fail one by one */
-#define SOME	41	/* and then one of so many */
+#define MOST	4000	/* allocations of one call */
+#define EACH	48	/* of which so many fail one by one, at both ends */
+#define SOME	41	/* and one of so many between */
+
+static unsigned int stride = SOME;
 
 /*
- * What is in the range before each call: small pages and holes at the end of a
- * page table, a huge page, and the begin of a table that is not there.
+ * What is in the range before each call.
+ *
+ * PIECES:   small pages and holes at the end of a page table, a huge page, and
+ *           the begin of a table that is not there
+ * NO_TABLE: as much as one huge page, and nothing is there yet, nor are two
+ *           levels of tables above; a group that has no large folio pays for it
+ * ZERO:     the huge zero page
+ * MIXED:    all that mixed.c has: a smaller large folio, what a child has too,
+ *           what is in the swap cache
  */
+enum range_kind { PIECES, NO_TABLE, ZERO, MIXED };
+
 #define FILLED	4
 #define HOLES	4
 #define HUGE	(FILLED + HOLES)
-#define NO_TABLE	(HUGE + TABLE)
-#define PAGES	(NO_TABLE + 4)
+#define BEHIND	(HUGE + TABLE)
+#define PAGES	(BEHIND + 4)
+
+#define GROUP	"hmm_migrate_injected"
+
+struct range {
+	enum range_kind kind;
+	char *memory;
+	size_t npages;
+	size_t swapped;		/* which no call takes */
+	char *mapping;
+	struct mixed mixed;
+};
 
 FIXTURE(injected)
 {
@@ -49,13 +73,17 @@ FIXTURE_SETUP(injected)
 	ASSERT_EQ(0, set("fail_page_alloc", "min-order", "0"));
 	ASSERT_EQ(0, set("failslab", "verbose", "0"));
 	ASSERT_EQ(0, set("fail_page_alloc", "verbose", "0"));
+	/* Memory begins on the node that it comes back to. */
+	on_cpu(0);
 	self->fd = own_open();
 	ASSERT_GE(self->fd, 0);
 	device = own_stats(self->fd);
+	ASSERT_EQ(0, swap_on());
 }
 
 FIXTURE_TEARDOWN(injected)
 {
+	EXPECT_EQ(0, swap_off());
 	EXPECT_EQ(0, own_in_use(self->fd));
 	close(self->fd);
 }
@@ -69,64 +97,172 @@ static void fail_nth(unsigned int number)
 		abort();
 }
 
-/* Has the allocation been reached? Those that come next succeed. */
-static bool has_failed(void)
+/* How many more it were to the one that fails; those that come next succeed. */
+static long fail_none(void)
 {
-	bool failed = file_number("/proc/thread-self/fail-nth", NULL) == 0;
+	long left = file_number("/proc/thread-self/fail-nth", NULL);
 
 	fail_nth(0);
-	return failed;
+	return left;
+}
+
+/* Which allocation of so many fails after this one; MOST: none has yet. */
+static unsigned int next(unsigned int number, unsigned int total)
+{
+	if (number == MOST)
+		return 1;
+	if (number < EACH || number + EACH >= total)
+		return number + 1;
+	return number + stride + EACH < total ? number + stride : total - EACH;
 }
 
 /* All of it is one area: a call is refused that reaches into a second one. */
-static char *range_map(char **mapping)
+static bool pieces_map(struct range *range)
 {
-	char *memory;
-
-	*mapping = pages_map(3 * TABLE);
-	memory = *mapping + (TABLE - HUGE) * PAGE;
-	fill(memory, FILLED, 1);
-	madvise(*mapping, 3 * TABLE * PAGE, MADV_HUGEPAGE);
-	fill(memory + HUGE * PAGE, TABLE, 2);
-	return memory;
+	range->npages = PAGES;
+	range->mapping = pages_map(3 * TABLE);
+	range->memory = range->mapping + (TABLE - HUGE) * PAGE;
+	fill(range->memory, FILLED, 1);
+	madvise(range->mapping, 3 * TABLE * PAGE, MADV_HUGEPAGE);
+	fill(range->memory + HUGE * PAGE, TABLE, 2);
+	return true;
 }
 
-static bool range_is_intact(const char *memory)
+/* Far from everything else, so that it is alone in the upper tables. */
+static bool no_table_map(struct range *range)
 {
-	return wrong(memory, FILLED, 1) == -1 &&
-	       page_is_zero(memory, FILLED) &&
-	       wrong(memory + HUGE * PAGE, TABLE, 2) == -1 &&
-	       page_is_zero(memory, NO_TABLE);
+	if (groups_exist() && group_enter(GROUP))
+		return false;
+	range->npages = TABLE;
+	range->memory = mmap((void *)(1UL << 44), TABLE * PAGE,
+			     PROT_READ | PROT_WRITE, MAP_PRIVATE |
+			     MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	return range->memory == (void *)(1UL << 44) &&
+	       huge_pages_ask(range->memory, TABLE);
+}
+
+static bool zero_map(struct range *range)
+{
+	range->npages = TABLE;
+	range->memory = pages_map(TABLE);
+	return huge_pages_ask(range->memory, TABLE) &&
+	       page_is_zero(range->memory, 0);
+}
+
+static bool all_mixed_map(struct range *range)
+{
+	size_t page;
+	bool made;
+
+	folio_order_add(4);
+	made = mixed_map(&range->mixed, MIXED_PAGES, false);
+	folio_order_reset();
+	range->npages = MIXED_PAGES;
+	range->memory = range->mixed.memory;
+	for (page = 0; swap_exists() && page < MIXED_PAGES; page++)
+		range->swapped += mixed_kind(&range->mixed, page) ==
+				  MIXED_SWAPPED;
+	return made;
+}
+
+static bool range_map(struct range *range, enum range_kind kind)
+{
+	*range = (struct range){ .kind = kind };
+	switch (kind) {
+	case PIECES:
+		return pieces_map(range);
+	case NO_TABLE:
+		return no_table_map(range);
+	case ZERO:
+		return zero_map(range);
+	case MIXED:
+		return all_mixed_map(range);
+	}
+	return false;
+}
+
+static bool range_is_intact(const struct range *range)
+{
+	const char *memory = range->memory;
+	size_t page;
+
+	switch (range->kind) {
+	case PIECES:
+		return wrong(memory, FILLED, 1) == -1 &&
+		       page_is_zero(memory, FILLED) &&
+		       wrong(memory + HUGE * PAGE, TABLE, 2) == -1 &&
+		       page_is_zero(memory, BEHIND);
+	case MIXED:
+		return mixed_wrong(&range->mixed) == -1;
+	default:
+		for (page = 0; page < TABLE; page++)
+			if (!page_is_zero(memory, page))
+				return false;
+		return true;
+	}
+}
+
+/* False: a child did not have what it should have. */
+static bool range_unmap(struct range *range)
+{
+	switch (range->kind) {
+	case PIECES:
+		pages_unmap(range->mapping, 3 * TABLE);
+		return true;
+	case MIXED:
+		return mixed_unmap(&range->mixed) == 0;
+	case NO_TABLE:
+		pages_unmap(range->memory, TABLE);
+		return !groups_exist() || group_leave(GROUP) == 0;
+	default:
+		pages_unmap(range->memory, TABLE);
+		return true;
+	}
 }
 
 /* With an errno it does not come as far as the engine, which is no matter. */
-static void move(int fd, char *memory, int to, unsigned int flags)
+static void move(int fd, const struct range *range, int to, unsigned int node,
+		 unsigned int flags)
 {
-	struct hmm_test_move move = own_request(memory, PAGES, to, flags);
+	struct hmm_test_move move = own_request(range->memory, range->npages,
+						to, flags);
 
+	move.node = node;
 	own_call(fd, &move);
 }
 
-static void away(int fd, char *memory)
+static void away(int fd, const struct range *range)
 {
-	move(fd, memory, HMM_TEST_TO_DEVICE, HMM_TEST_FROM_SYSTEM);
+	move(fd, range, HMM_TEST_TO_DEVICE, 0, HMM_TEST_FROM_SYSTEM);
 }
 
-static void away_large(int fd, char *memory)
+static void away_large(int fd, const struct range *range)
 {
-	move(fd, memory, HMM_TEST_TO_DEVICE,
+	move(fd, range, HMM_TEST_TO_DEVICE, 0,
 	     HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
 }
 
-static void back(int fd, char *memory)
+static void to_node(int fd, const struct range *range)
 {
-	move(fd, memory, HMM_TEST_TO_NODE,
+	move(fd, range, HMM_TEST_TO_NODE, 1,
+	     HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM);
+}
+
+static void to_node_large(int fd, const struct range *range)
+{
+	move(fd, range, HMM_TEST_TO_NODE, 1,
+	     HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM | HMM_TEST_LARGE);
+}
+
+static void back(int fd, const struct range *range)
+{
+	move(fd, range, HMM_TEST_TO_NODE, 0,
 	     HMM_TEST_FROM_DEVICE | HMM_TEST_TO_SYSTEM);
 }
 
-static void back_large(int fd, char *memory)
+static void back_large(int fd, const struct range *range)
 {
-	move(fd, memory, HMM_TEST_TO_NODE,
+	move(fd, range, HMM_TEST_TO_NODE, 0,
 	     HMM_TEST_FROM_DEVICE | HMM_TEST_TO_SYSTEM | HMM_TEST_LARGE);
 }
 
@@ -142,119 +278,229 @@ static void evict(int fd, unsigned int flags)
 	own_evict(fd, &evict);
 }
 
-static void evicted(int fd, char *memory)
+static void evicted(int fd, const struct range *range)
 {
 	evict(fd, 0);
 }
 
-static void evicted_large(int fd, char *memory)
+static void evicted_large(int fd, const struct range *range)
 {
 	evict(fd, HMM_TEST_LARGE);
 }
 
-/* The kernel reads for us: what cannot be read is an error, no signal. */
-static void accessed(int fd, char *memory)
+/* What of the range is on the device, by a list. */
+static void evict_list(int fd, const struct range *range, unsigned int flags)
 {
-	can_read(memory + 3 * PAGE);
-	can_read(memory + (HUGE + 5) * PAGE);
+	__u64 words[MIXED_PAGES] = {}, entries[MIXED_PAGES];
+	enum place places[MIXED_PAGES];
+	struct hmm_test_evict evict = {
+		.npages = range->npages,
+		.words = (uintptr_t)words,
+		.function = HMM_TEST_DEVICE_PFNS,
+		.flags = HMM_TEST_TO_SYSTEM | flags,
+	};
+	size_t page;
+
+	entries_of(range->memory, range->npages, entries, places);
+	for (page = 0; page < range->npages; page++)
+		if (places[page] == PRIVATE)
+			words[page] = HMM_TEST_WORD_OF(pfn_in(entries[page]));
+	own_evict(fd, &evict);
 }
 
-typedef void (*call_t)(int fd, char *memory);
-
-/* Does something, after something else, with every allocation failing once. */
-static void fail_each(struct __test_metadata *_metadata, int fd, call_t before,
-		      call_t call)
+static void evicted_by_list(int fd, const struct range *range)
 {
-	struct hmm_test_stats stats;
-	unsigned int number;
-	unsigned int failures = 0;
-	char *memory, *mapping;
-	bool failed = true;
+	evict_list(fd, range, 0);
+}
 
-	for (number = 1; failed && number < MOST;
-	     number += number < EACH ? 1 : SOME) {
-		memory = range_map(&mapping);
+static void evicted_by_list_large(int fd, const struct range *range)
+{
+	evict_list(fd, range, HMM_TEST_LARGE);
+}
+
+/* The kernel reads for us: what cannot be read is an error, no signal. */
+static void accessed(int fd, const struct range *range)
+{
+	can_read(range->memory + 3 * PAGE);
+	can_read(range->memory + (HUGE + 5) * PAGE);
+}
+
+typedef void (*call_t)(int fd, const struct range *range);
+
+/*
+ * Does something, after something else, with every allocation failing once.
+ * Of one that fills holes the engine allocates something itself: it says so.
+ */
+static void fail_each(struct __test_metadata *_metadata, int fd,
+		      enum range_kind kind, call_t before, call_t call)
+{
+	unsigned int number, total = 0, failures = 0, of_the_engine = 0;
+	struct hmm_test_stats stats;
+	struct range range;
+	long left = 0;
+
+	/* A first time, in which none fails, tells how many there are. */
+	for (number = MOST; !left || number == 1;
+	     number = next(number, total)) {
+		ASSERT_TRUE(range_map(&range, kind));
 		if (before) {
-			before(fd, memory);
-			ASSERT_EQ(PAGES, own_in_use(fd));
+			before(fd, &range);
+			ASSERT_EQ(range.npages - range.swapped,
+				  own_in_use(fd));
 		}
 		fail_nth(number);
-		call(fd, memory);
-		failed = has_failed();
-		failures += failed;
+		call(fd, &range);
+		left = fail_none();
+		if (number == MOST)
+			total = MOST - left;
+		ASSERT_LT(total, MOST);
+		failures += !left;
 		stats = own_stats(fd);
+		of_the_engine += stats.last.left[HMM_TEST_NO_MEMORY] > 0;
 		ASSERT_EQ(0, stats.last.contract)
 			TH_LOG("allocation %u: %s", number,
 			       own_describe(&stats.last));
 		ASSERT_EQ(0, stats.last_fault.contract)
 			TH_LOG("allocation %u: %s", number,
 			       own_describe(&stats.last_fault));
-		ASSERT_EQ(pages_at(memory, PAGES, PRIVATE), own_in_use(fd))
+		ASSERT_EQ(pages_at(range.memory, range.npages, PRIVATE),
+			  own_in_use(fd))
 			TH_LOG("allocation %u", number);
-		ASSERT_TRUE(range_is_intact(memory))
+		ASSERT_TRUE(range_is_intact(&range))
 			TH_LOG("allocation %u", number);
 		/* Whatever has failed, nothing is in the way now. */
-		away(fd, memory);
-		ASSERT_EQ(PAGES, own_in_use(fd))
+		away(fd, &range);
+		ASSERT_EQ(range.npages, own_in_use(fd))
 			TH_LOG("allocation %u", number);
-		ASSERT_TRUE(range_is_intact(memory))
+		ASSERT_TRUE(range_is_intact(&range))
 			TH_LOG("allocation %u", number);
-		pages_unmap(mapping, 3 * TABLE);
+		ASSERT_TRUE(range_unmap(&range)) TH_LOG("allocation %u", number);
 		ASSERT_EQ(0, own_in_use(fd)) TH_LOG("allocation %u", number);
 	}
-	EXPECT_FALSE(failed);
 	EXPECT_LT(0, failures);
+	EXPECT_EQ(!before, of_the_engine > 0);
 	injected(failures, "an allocation, each in its turn");
 }
 
 TEST_F(injected, away)
 {
-	fail_each(_metadata, self->fd, NULL, away);
+	fail_each(_metadata, self->fd, PIECES, NULL, away);
 }
 
 TEST_F(injected, away_large)
 {
-	fail_each(_metadata, self->fd, NULL, away_large);
+	fail_each(_metadata, self->fd, PIECES, NULL, away_large);
+}
+
+TEST_F(injected, no_table)
+{
+	fail_each(_metadata, self->fd, NO_TABLE, NULL, away);
+}
+
+TEST_F(injected, no_table_large)
+{
+	fail_each(_metadata, self->fd, NO_TABLE, NULL, away_large);
+}
+
+TEST_F(injected, no_table_to_node)
+{
+	fail_each(_metadata, self->fd, NO_TABLE, NULL, to_node_large);
+}
+
+TEST_F(injected, zero_page)
+{
+	fail_each(_metadata, self->fd, ZERO, NULL, away);
+}
+
+TEST_F(injected, zero_page_large)
+{
+	fail_each(_metadata, self->fd, ZERO, NULL, away_large);
+}
+
+TEST_F(injected, mixed)
+{
+	fail_each(_metadata, self->fd, MIXED, NULL, away);
+}
+
+TEST_F(injected, mixed_large)
+{
+	fail_each(_metadata, self->fd, MIXED, NULL, away_large);
+}
+
+TEST_F(injected, mixed_to_node)
+{
+	fail_each(_metadata, self->fd, MIXED, NULL, to_node);
+}
+
+TEST_F(injected, mixed_to_node_large)
+{
+	fail_each(_metadata, self->fd, MIXED, NULL, to_node_large);
+}
+
+TEST_F(injected, mixed_back)
+{
+	fail_each(_metadata, self->fd, MIXED, away_large, back_large);
 }
 
 TEST_F(injected, back)
 {
-	fail_each(_metadata, self->fd, away, back);
+	fail_each(_metadata, self->fd, PIECES, away, back);
 }
 
 TEST_F(injected, back_in_pages)
 {
-	fail_each(_metadata, self->fd, away_large, back);
+	fail_each(_metadata, self->fd, PIECES, away_large, back);
 }
 
 TEST_F(injected, back_large)
 {
-	fail_each(_metadata, self->fd, away_large, back_large);
+	fail_each(_metadata, self->fd, PIECES, away_large, back_large);
 }
 
 TEST_F(injected, evicted)
 {
-	fail_each(_metadata, self->fd, away, evicted);
+	fail_each(_metadata, self->fd, PIECES, away, evicted);
 }
 
 TEST_F(injected, evicted_in_pages)
 {
-	fail_each(_metadata, self->fd, away_large, evicted);
+	fail_each(_metadata, self->fd, PIECES, away_large, evicted);
 }
 
 TEST_F(injected, evicted_large)
 {
-	fail_each(_metadata, self->fd, away_large, evicted_large);
+	fail_each(_metadata, self->fd, PIECES, away_large, evicted_large);
+}
+
+TEST_F(injected, evicted_by_list)
+{
+	fail_each(_metadata, self->fd, MIXED, away_large, evicted_by_list);
+}
+
+TEST_F(injected, evicted_by_list_large)
+{
+	fail_each(_metadata, self->fd, MIXED, away_large,
+		  evicted_by_list_large);
 }
 
 TEST_F(injected, accessed)
 {
-	fail_each(_metadata, self->fd, away, accessed);
+	fail_each(_metadata, self->fd, PIECES, away, accessed);
 }
 
 TEST_F(injected, accessed_large)
 {
-	fail_each(_metadata, self->fd, away_large, accessed);
+	fail_each(_metadata, self->fd, PIECES, away_large, accessed);
 }
 
-TEST_HARNESS_MAIN
+/* -a: all of them, one by one. */
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "-a")) {
+		stride = 1;
+		argv[1] = argv[0];
+		argv++;
+		argc--;
+	}
+	return test_harness_run(argc, argv);
+}
