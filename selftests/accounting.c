@@ -7,35 +7,67 @@
 #define PAGES	2048
 #define KB(npages)	((npages) * (long)PAGE / 1024)
 
-/* Counters of a process may lag by a batch for each processor. */
-#define RSS_SLACK	KB(64)
-
+/* What the process has is what it had, to a page, wherever its pages are. */
 TEST_F(mover, rss)
 {
 	char *memory = pages_map(PAGES);
 	long before, filled;
 
+	mover_try(&self->mover);
+	smaps_kb(memory, "Rss");
 	before = status_kb("RssAnon");
 	fill(memory, PAGES, 1);
 	filled = status_kb("RssAnon");
-	ASSERT_GE(filled, before + KB(PAGES) - RSS_SLACK);
+	ASSERT_EQ(before + KB(PAGES), filled);
 	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
-	EXPECT_LE(labs(status_kb("RssAnon") - filled), RSS_SLACK);
+	EXPECT_EQ(filled, status_kb("RssAnon"));
+	EXPECT_EQ(KB(PAGES), smaps_kb(memory, "Rss"));
+	EXPECT_EQ(KB(PAGES), smaps_kb(memory, "Pss"));
 	ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
-	EXPECT_LE(labs(status_kb("RssAnon") - filled), RSS_SLACK);
+	EXPECT_EQ(filled, status_kb("RssAnon"));
+	EXPECT_EQ(KB(PAGES), smaps_kb(memory, "Rss"));
+	EXPECT_EQ(KB(PAGES), smaps_kb(memory, "Pss"));
 	pages_unmap(memory, PAGES);
-	EXPECT_LE(labs(status_kb("RssAnon") - before), RSS_SLACK);
+	EXPECT_EQ(before, status_kb("RssAnon"));
 }
 
 TEST_F(mover, rss_of_holes)
 {
 	char *memory = pages_map(PAGES);
-	long before = status_kb("RssAnon");
+	long before;
 
+	mover_try(&self->mover);
+	smaps_kb(memory, "Pss");
+	before = status_kb("RssAnon");
 	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
-	EXPECT_GE(status_kb("RssAnon"), before + KB(PAGES) - RSS_SLACK);
+	EXPECT_EQ(before + KB(PAGES), status_kb("RssAnon"));
+	EXPECT_EQ(KB(PAGES), smaps_kb(memory, "Pss"));
 	pages_unmap(memory, PAGES);
-	EXPECT_LE(labs(status_kb("RssAnon") - before), RSS_SLACK);
+	EXPECT_EQ(before, status_kb("RssAnon"));
+}
+
+/* A child has half of it, on the device as well. */
+TEST_F(mover, pss_of_a_child)
+{
+	char *memory = pages_map(PAGES);
+	struct pair pair;
+	pid_t child;
+
+	fill(memory, PAGES, 1);
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		pair_child_turn(&pair);
+		_exit(smaps_kb(memory, "Pss") != KB(PAGES) / 2);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	EXPECT_EQ(KB(PAGES), smaps_kb(memory, "Rss"));
+	EXPECT_EQ(KB(PAGES) / 2, smaps_kb(memory, "Pss"));
+	pair_go(&pair);
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(KB(PAGES), smaps_kb(memory, "Pss"));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
 }
 
 /* Written pages come back as such: the first write afterwards is no fault. */

@@ -101,6 +101,21 @@ FIXTURE_TEARDOWN(files)
 	close(self->fd);
 }
 
+/* Of the process, what is in files of a disk, and what is in memory alone. */
+struct file_books {
+	long file, shmem, rss, pss;
+};
+
+static struct file_books file_books(const char *memory)
+{
+	return (struct file_books) {
+		.file = status_kb("RssFile"),
+		.shmem = status_kb("RssShmem"),
+		.rss = smaps_kb(memory, "Rss"),
+		.pss = smaps_kb(memory, "Pss"),
+	};
+}
+
 /* What the file itself says, which may be read from the disk once more. */
 static long wrong_in_file(int file, unsigned int seed)
 {
@@ -139,6 +154,28 @@ static size_t to_node(int fd, char *memory, size_t npages, int node)
 		fprintf(stderr, "# %zu pages on node %d: %s\n", there, node,
 			own_describe(&move.result));
 	return there;
+}
+
+/* What the process has of files is counted as it was. */
+TEST_F(files, books)
+{
+	struct file_books before, after;
+
+	/* The program, too, is a file: all of it that is needed is there then. */
+	ASSERT_EQ(PAGES, to_node(self->fd, self->memory, PAGES, 0));
+	file_books(self->memory);
+	before = file_books(self->memory);
+	ASSERT_EQ((long)(PAGES * PAGE / 1024), before.rss);
+	ASSERT_LE(before.rss, variant->on_disk ? before.file : before.shmem);
+	ASSERT_EQ(PAGES, to_node(self->fd, self->memory, PAGES, 1));
+	after = file_books(self->memory);
+	EXPECT_EQ(before.file, after.file);
+	EXPECT_EQ(before.shmem, after.shmem);
+	EXPECT_EQ(before.rss, after.rss);
+	EXPECT_EQ(before.pss, after.pss);
+	munmap(self->memory, PAGES * PAGE);
+	after.rss = status_kb("RssFile") + status_kb("RssShmem");
+	EXPECT_EQ(before.file + before.shmem - before.rss, after.rss);
 }
 
 TEST_F(files, to_a_node_and_back)
@@ -455,6 +492,7 @@ TEST(large_on_disk_under_two_tables)
 	ASSERT_EQ(0, own_call(fd, &move));
 	EXPECT_EQ(PAGES, move.result.left[HMM_TEST_PARTIAL])
 		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(PAGES, stats_left(HMM_TEST_PARTIAL));
 	EXPECT_EQ(0, stats("tlb_flushes"));
 	EXPECT_EQ(0, stats("splits"));
 	stats_off();

@@ -160,6 +160,7 @@ int mover_open(struct mover *mover, enum mover_kind kind);
 void mover_close(struct mover *mover);
 long mover_away(struct mover *mover, void *addr, size_t npages);
 long mover_back(struct mover *mover, void *addr, size_t npages);
+void mover_try(struct mover *mover);
 size_t mover_pages_away(struct mover *mover, void *addr, size_t npages);
 bool mover_is_away(struct mover *mover, void *addr, size_t npages);
 bool mover_none_away(struct mover *mover, void *addr, size_t npages);
