@@ -2,6 +2,7 @@
 /* The CPU touches what is on the device, and the driver may not be able to. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -263,6 +264,49 @@ TEST_F(faults, many_threads)
 	EXPECT_EQ(0, own_stats(self->fd).last_fault.contract);
 	EXPECT_LE(faults + PAGES, own_stats(self->fd).faults);
 	EXPECT_GT(faults + 2 * PAGES, own_stats(self->fd).faults);
+}
+
+static void *thread_lets_go(void *argument)
+{
+	int *fd = argument;
+
+	sleep_ms(100);
+	return (void *)(long)own_hold(*fd, 0, HMM_TEST_RELEASE_ALL);
+}
+
+/*
+ * While a huge page on the device is locked, the core repeats the access. Who
+ * waits so leaves the processor to nobody of lower priority; whoever has the
+ * lock gets it all the same, in a second.
+ */
+TEST(of_a_higher_priority)
+{
+	struct sched_param high = { .sched_priority = 10 }, normal = {};
+	char *memory = huge_pages_map(1, 1);
+	int fd = own_open();
+	pthread_t thread;
+	__u64 begin;
+	void *ret;
+
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	ASSERT_GE(fd, 0);
+	ASSERT_NE(NULL, memory);
+	on_cpu(0);
+	ASSERT_EQ(TABLE, own_to_device(fd, memory, TABLE));
+	ASSERT_EQ(0, own_hold(fd, pfn_of(memory), HMM_TEST_HOLD_LOCK));
+	begin = now_ns();
+	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_lets_go, &fd));
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &high));
+	EXPECT_TRUE(page_is(memory, 5, 1));
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_OTHER, &normal));
+	EXPECT_LE(100000000ULL, now_ns() - begin);
+	EXPECT_GE(10000000000ULL * patience(), now_ns() - begin);
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(NULL, ret);
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	pages_unmap(memory, TABLE);
+	close(fd);
 }
 
 TEST_HARNESS_MAIN
