@@ -722,6 +722,15 @@ __helper bool hmm_raw_page_hwpoison(struct page *page)
 	return PageHWPoison(page);
 }
 
+__helper long hmm_raw_num_poisoned_pages(void)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	return atomic_long_read(&num_poisoned_pages);
+#else
+	return 0;
+#endif
+}
+
 /* For a page that is none of hugetlb's. */
 __helper bool hmm_raw_page_anon_exclusive(struct page *page)
 {

@@ -188,8 +188,20 @@ impl<'a> Folio<'a> {
         is_rmappable -> bool = folio_test_large_rmappable
     }
     look! {
-        /// Whether one of its pages is broken.
-        has_poison -> bool = folio_contain_hwpoisoned_page
+        /// Whether the core has seen that one of its pages is broken.
+        is_marked_broken -> bool = folio_contain_hwpoisoned_page
+    }
+
+    /// Whether one of its pages is broken.
+    ///
+    /// Where a page of a large folio breaks that is off its list, the core marks the page alone.
+    pub(crate) fn has_poison(self) -> bool {
+        // SAFETY: This reads a number of the kernel's.
+        let any_page_is = || unsafe { raw::num_poisoned_pages() } != 0;
+        // SAFETY: By the type invariants the folio is valid, and so are its pages.
+        let is_broken = |number| unsafe { raw::page_hwpoison(self.page(number)) };
+        let is_page_broken = || any_page_is() && (0..self.pages()).any(is_broken);
+        self.is_marked_broken() || (self.is_large() && is_page_broken())
     }
 
     /// Whether a page of system memory has tags beside its contents, which no driver copies.

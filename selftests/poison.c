@@ -146,8 +146,8 @@ TEST_F(poison, still_mapped)
 }
 
 /*
- * Breaks the first page of a folio that is off its list: the kernel leaves it
- * so, large, and mapped.
+ * Breaks a page of a folio that is off its list: the kernel leaves it so, large,
+ * and mapped, and marks nothing but that page.
  */
 static void break_whole(struct __test_metadata *_metadata, int fd, __u64 pfn)
 {
@@ -163,7 +163,7 @@ static void break_whole(struct __test_metadata *_metadata, int fd, __u64 pfn)
  * all others: they move by themselves.
  */
 static void expect_one_left(struct __test_metadata *_metadata, int fd,
-			    char *memory, size_t npages)
+			    char *memory, size_t npages, size_t broken)
 {
 	struct hmm_test_move move = own_request(memory, npages,
 						HMM_TEST_TO_DEVICE,
@@ -177,22 +177,36 @@ static void expect_one_left(struct __test_metadata *_metadata, int fd,
 	EXPECT_EQ(npages - 1, move.result.migrated);
 	EXPECT_EQ(npages - 1, move.result.offered);
 	EXPECT_EQ(npages - 1, pages_at(memory, npages, PRIVATE));
-	for (page = 1; page < npages; page++)
-		ASSERT_TRUE(page_is(memory, page, 1));
+	for (page = 0; page < npages; page++)
+		ASSERT_TRUE(page == broken || page_is(memory, page, 1));
+}
+
+static void break_huge(struct __test_metadata *_metadata,
+		       FIXTURE_DATA(poison) *self, size_t page)
+{
+	char *memory = huge_pages_map(1, 1);
+
+	ASSERT_NE(NULL, memory);
+	self->pfn = pfn_of(memory + page * PAGE);
+	break_whole(_metadata, self->fd, self->pfn);
+	ASSERT_EQ(2048, huge_pages_kb(memory));
+	expect_one_left(_metadata, self->fd, memory, TABLE, page);
+	pages_unmap(memory, TABLE);
 }
 
 TEST_F(poison, huge_page)
 {
-	char *memory = huge_pages_map(1, 1);
-
 	if (!huge_pages_exist())
 		SKIP(return, NO_HUGE_PAGES);
-	ASSERT_NE(NULL, memory);
-	self->pfn = pfn_of(memory);
-	break_whole(_metadata, self->fd, self->pfn);
-	ASSERT_EQ(2048, huge_pages_kb(memory));
-	expect_one_left(_metadata, self->fd, memory, TABLE);
-	pages_unmap(memory, TABLE);
+	break_huge(_metadata, self, 0);
+}
+
+/* Of which the folio as a whole says nothing. */
+TEST_F(poison, huge_page_inside)
+{
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	break_huge(_metadata, self, 5);
 }
 
 /* The same, mapped by small entries. */
@@ -209,7 +223,7 @@ TEST_F(poison, large_folio)
 	ASSERT_EQ(1, folios_of_order(memory, 16, 4));
 	self->pfn = pfn_of(memory);
 	break_whole(_metadata, self->fd, self->pfn);
-	expect_one_left(_metadata, self->fd, memory, 16);
+	expect_one_left(_metadata, self->fd, memory, 16, 0);
 	pages_unmap(memory, 16);
 }
 
