@@ -8,6 +8,7 @@
 
 #define HUGE_PAGES	"/sys/kernel/mm/transparent_hugepage"
 #define KHUGEPAGED	HUGE_PAGES "/khugepaged/"
+#define SCAN_SLEEP	"scan_sleep_millisecs"
 #define SIZES		HUGE_PAGES "/hugepages-%lukB/enabled"
 
 #define KPF_COMPOUND_HEAD	_BITULL(15)
@@ -75,15 +76,16 @@ void folio_order_reset(void)
 	folio_size(9, "inherit");
 }
 
-static struct {
-	const char *path, *awake;
-	long before;
-} khugepaged[] = {
-	{ KHUGEPAGED "scan_sleep_millisecs", "0", -1 },
-	{ KHUGEPAGED "pages_to_scan", "4096", -1 },
-};
+/* What khugepaged counts, as full_scans, or is told to do. */
+long khugepaged_count(const char *name)
+{
+	char path[128];
 
-#define NR_SETTINGS	(sizeof(khugepaged) / sizeof(*khugepaged))
+	snprintf(path, sizeof(path), KHUGEPAGED "%s", name);
+	return file_number(path, NULL);
+}
+
+static long khugepaged_sleeps;	/* milliseconds, unless it was woken */
 
 /*
  * The kernel's thread that makes huge pages of small ones sleeps while tests
@@ -91,36 +93,17 @@ static struct {
  */
 int khugepaged_wake(void)
 {
-	int i, ret = 0;
-
-	for (i = 0; i < NR_SETTINGS && !ret; i++) {
-		khugepaged[i].before = file_number(khugepaged[i].path, NULL);
-		ret = file_write(khugepaged[i].path, khugepaged[i].awake);
-	}
-	return ret;
+	khugepaged_sleeps = khugepaged_count(SCAN_SLEEP);
+	return file_write(KHUGEPAGED SCAN_SLEEP, "0");
 }
 
-/* It sleeps again, if it was ever woken. */
+/* It sleeps again, as it did. */
 void khugepaged_rest(void)
 {
 	char text[32];
-	int i;
 
-	for (i = 0; i < NR_SETTINGS; i++) {
-		if (khugepaged[i].before < 0)
-			continue;
-		snprintf(text, sizeof(text), "%ld", khugepaged[i].before);
-		file_write(khugepaged[i].path, text);
-	}
-}
-
-/* What it counts: full_scans, pages_collapsed. */
-long khugepaged_count(const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), KHUGEPAGED "%s", name);
-	return file_number(path, NULL);
+	snprintf(text, sizeof(text), "%ld", khugepaged_sleeps);
+	file_write(KHUGEPAGED SCAN_SLEEP, text);
 }
 
 /* How many folios of this order the range consists of, in order. */

@@ -73,9 +73,9 @@ char *huge_pages_map(size_t tables, unsigned int seed);
 void folio_order_set(unsigned int order);
 void folio_order_add(unsigned int order);
 void folio_order_reset(void);
+long khugepaged_count(const char *name);
 int khugepaged_wake(void);
 void khugepaged_rest(void);
-long khugepaged_count(const char *name);
 size_t folios_of_order(const char *addr, size_t npages, unsigned int order);
 
 /* pair.c: two processes that take turns; the child goes first */
