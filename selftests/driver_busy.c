@@ -65,6 +65,8 @@ static struct mover_thread {
 	unsigned int flags;
 	unsigned int seed;
 	bool stopped, broken;
+	int ret;		/* of the call that was broken first */
+	struct hmm_test_result result;
 	unsigned long moved, left;
 } job;
 
@@ -81,7 +83,11 @@ static struct hmm_test_driver driver_of(struct mover_thread *job)
 static void note(struct mover_thread *job, int ret,
 		 const struct hmm_test_result *result)
 {
-	job->broken |= ret || result->ret;
+	if (!job->broken && (ret || result->ret)) {
+		job->broken = true;
+		job->ret = ret;
+		job->result = *result;
+	}
 	job->moved += result->migrated;
 	job->left += result->left[HMM_TEST_DECLINED];
 }
@@ -179,7 +185,9 @@ FIXTURE_TEARDOWN(busy)
 	__atomic_store_n(&job.stopped, true, __ATOMIC_RELAXED);
 	pthread_join(self->thread, NULL);
 	folio_order_reset();
-	EXPECT_FALSE(job.broken) TH_LOG("seeds from %u", self->seed);
+	EXPECT_FALSE(job.broken)
+		TH_LOG("seeds from %u: %d, %s", self->seed, job.ret,
+		       own_describe(&job.result));
 	EXPECT_LT(0, job.moved);
 	EXPECT_LT(0, job.left);
 	injected(job.left, "the driver, at random, of memory in use");
