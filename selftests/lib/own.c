@@ -81,15 +81,20 @@ struct hmm_test_move own_request(void *addr, size_t npages, int to,
 
 /*
  * 0: the engine was called and kept its promises. Where there is no other
- * node, memory goes to other pages of the only one.
+ * node, memory goes to other pages of the only one. A signal, as that of a
+ * child's end, has the kernel give up to register the device's first notifier
+ * of a process: then the engine was not called, and is once more.
  */
 int own_call(int fd, struct hmm_test_move *move)
 {
+	int ret;
+
 	if (move->node == 1 && !nodes_exist())
 		move->node = 0;
-	if (ioctl(fd, HMM_TEST_MOVE, move))
-		return -errno;
-	return judge(&move->result);
+	do {
+		ret = ioctl(fd, HMM_TEST_MOVE, move);
+	} while (ret && errno == EINTR);
+	return ret ? -errno : judge(&move->result);
 }
 
 static long moved(int fd, struct hmm_test_move *move)
