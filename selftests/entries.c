@@ -295,7 +295,7 @@ TEST_F(mover, sealed)
 /* Touches no memory that matters, and lets the kernel scan the rest. */
 static bool hinted(long before)
 {
-	__u64 end = now_ns() + 8000000000ULL;
+	__u64 end = now_ns() + 8000000000ULL * patience();
 
 	while (now_ns() < end)
 		if (vm_count("numa_pte_updates") >= before + PAGES)
