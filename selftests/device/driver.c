@@ -156,6 +156,13 @@ static unsigned int order_of(struct call *call, hmm_pfn_t offered)
 	return limit - 1;
 }
 
+/* No less, by the clock that it is measured with: jiffies may lag behind. */
+static void take_time(u32 us)
+{
+	if (us)
+		usleep_range(us, us + us / 8);
+}
+
 static void alloc_and_copy(struct vm_area_struct *vma, unsigned long start,
 			   unsigned long end, hmm_pfn_t *pfns, void *private)
 {
@@ -181,7 +188,7 @@ static void alloc_and_copy(struct vm_area_struct *vma, unsigned long start,
 			pfns[i + j] = answer(call, offered, j, order, i + j);
 	}
 	memcpy(call->given, pfns, npages * sizeof(*pfns));
-	fsleep(call->driver.delay_alloc_us);
+	take_time(call->driver.delay_alloc_us);
 	atomic_dec(&driver_in_callback);
 }
 
@@ -195,7 +202,7 @@ static void finalize_and_map(struct vm_area_struct *vma, unsigned long start,
 	call->result.windows++;
 	call->result.last_start = start;
 	call->result.last_end = end;
-	fsleep(call->driver.delay_finalize_us);
+	take_time(call->driver.delay_finalize_us);
 	put_used_sources(call);
 	atomic_dec(&driver_in_callback);
 }
