@@ -181,16 +181,17 @@ static void expect_one_left(struct __test_metadata *_metadata, int fd,
 		ASSERT_TRUE(page == broken || page_is(memory, page, 1));
 }
 
-static void break_huge(struct __test_metadata *_metadata,
-		       FIXTURE_DATA(poison) *self, size_t page)
+/* One page of it breaks: which is the fixture's to mend. */
+static void break_huge(struct __test_metadata *_metadata, int fd, size_t page,
+		       __u64 *pfn)
 {
 	char *memory = huge_pages_map(1, 1);
 
 	ASSERT_NE(NULL, memory);
-	self->pfn = pfn_of(memory + page * PAGE);
-	break_whole(_metadata, self->fd, self->pfn);
+	*pfn = pfn_of(memory + page * PAGE);
+	break_whole(_metadata, fd, *pfn);
 	ASSERT_EQ(2048, huge_pages_kb(memory));
-	expect_one_left(_metadata, self->fd, memory, TABLE, page);
+	expect_one_left(_metadata, fd, memory, TABLE, page);
 	pages_unmap(memory, TABLE);
 }
 
@@ -198,7 +199,7 @@ TEST_F(poison, huge_page)
 {
 	if (!huge_pages_exist())
 		SKIP(return, NO_HUGE_PAGES);
-	break_huge(_metadata, self, 0);
+	break_huge(_metadata, self->fd, 0, &self->pfn);
 }
 
 /* Of which the folio as a whole says nothing. */
@@ -206,7 +207,7 @@ TEST_F(poison, huge_page_inside)
 {
 	if (!huge_pages_exist())
 		SKIP(return, NO_HUGE_PAGES);
-	break_huge(_metadata, self, 5);
+	break_huge(_metadata, self->fd, 5, &self->pfn);
 }
 
 /* The same, mapped by small entries. */

@@ -229,11 +229,10 @@ void contract_return(struct call *call, const struct hmm_migrate_result *result)
 	unsigned long i;
 
 	require(call, HMM_TEST_CONTRACT_PAIRS, !call->in_window);
-	if (result) {
+	if (result)
 		worked = take_result(call, result);
-	} else if (!call->result.ret) {
+	else if (!call->result.ret)
 		worked = call->npages;
-	}
 	require(call, HMM_TEST_CONTRACT_RETURN,
 		call->result.ret ? worked < call->npages :
 				   worked == call->npages);

@@ -72,7 +72,7 @@ static long enter_tables(const struct owned *owned)
 }
 
 /* Those of which nobody could be told to let go, by the log. */
-static long ignored_by_log(void)
+static long lost_by_log(void)
 {
 	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	char record[1024];
@@ -88,14 +88,14 @@ static long ignored_by_log(void)
 	return pages;
 }
 
-static long ignored(void)
+static long lost(void)
 {
 	char path[96];
 	unsigned int node;
 	long pages = 0;
 
 	if (access("/sys/devices/system/node/node0", F_OK))
-		return ignored_by_log();
+		return lost_by_log();
 	for (node = 0; node < MAX_NODES; node++) {
 		if (!is_node(node))
 			continue;
@@ -117,7 +117,7 @@ static long broken(void)
 {
 	long all = file_number("/proc/meminfo", "HardwareCorrupted") * 1024 /
 		   (long)PAGE;
-	long never = ignored();
+	long never = lost();
 
 	return all > never ? all : never;
 }
