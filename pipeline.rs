@@ -65,7 +65,7 @@ fn run_stages(driver: &impl MigrateOps, batch: &mut Batch<'_>) {
     }
 }
 
-/// Whether a batch goes on after a stage; selftests have it dropped there.
+/// Whether a batch goes on after a stage; selftests have it dropped there, or held up before.
 fn goes_on(stage: Stage) -> bool {
     #[cfg(CONFIG_HMM_MIGRATE_TEST)]
     return crate::mm::test_hook::goes_on(stage);

@@ -3,8 +3,7 @@
 
 # The profile's options, and those of OPTIONS, a line each.
 fragments() {
-	cat "$TOP/.config.fragment"
-	[ "$PROFILE" = release ] || cat "$TOP/scripts/$PROFILE.config"
+	cat "$TOP/.config.fragment" "$TOP/scripts/$PROFILE.config"
 	[ -z "${OPTIONS:-}" ] || printf '%s\n' "$OPTIONS"
 }
 

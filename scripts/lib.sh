@@ -37,7 +37,7 @@ die() {
 	exit 1
 }
 
-[ "$PROFILE" = release ] || [ -e "scripts/$PROFILE.config" ] ||
+[ -e "scripts/$PROFILE.config" ] ||
 	die "there is no profile '$PROFILE': release, debug, kcsan, rt, small, nodes or arm64"
 
 # What a profile's machine is, by the kernel's name for it, the image that it boots, and whether checks make it slow.
