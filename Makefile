@@ -8,7 +8,7 @@ help:
 	@echo 'hmm_migrate: hmm_vma_migrate() for Linux, in Rust'
 	@echo
 	@echo '  make run                 build all, boot a virtual machine, run the demonstration'
-	@echo '  make test                the same set-up, then every test (5 to 7 minutes once all is built)'
+	@echo '  make test                the same set-up, then every test (10 minutes once all is built)'
 	@echo '  make stress              memory in use by many processes while it is moved; DURATION=600 seconds, S="-s SEED"'
 	@echo '  make programs            programs of Debian while their memory is moved: same results? (P="-s SEED sqlite redis" some)'
 	@echo '  make bench               mainline and this module in turns: a table, bench.json, bench.svg (15 minutes)'
