@@ -114,15 +114,21 @@ TEST_F(watched, by_a_fault)
 	EXPECT_LT(0, pages_at(self->memory, PAGES, SYSTEM) - 1);
 }
 
-TEST_F(watched, by_frame_number)
+static struct hmm_test_evict all_of_the_device(int fd)
 {
-	struct hmm_test_stats device = own_stats(self->fd);
-	struct hmm_test_evict evict = {
+	struct hmm_test_stats device = own_stats(fd);
+
+	return (struct hmm_test_evict) {
 		.first_pfn = device.first_pfn,
 		.npages = device.npages,
 		.function = HMM_TEST_DEVICE_RANGE,
 		.flags = HMM_TEST_TO_SYSTEM,
 	};
+}
+
+TEST_F(watched, by_frame_number)
+{
+	struct hmm_test_evict evict = all_of_the_device(self->fd);
 
 	ASSERT_EQ(PAGES - 1, own_to_device(self->fd, self->memory, PAGES));
 	ASSERT_EQ(0, file_write(ENABLE, "1"));
@@ -332,18 +338,12 @@ TEST_F(watched, each_reason)
 /* By frame number: most pages of the device are free. */
 TEST_F(watched, not_mapped)
 {
-	struct hmm_test_stats device = own_stats(self->fd);
-	struct hmm_test_evict evict = {
-		.first_pfn = device.first_pfn,
-		.npages = device.npages,
-		.function = HMM_TEST_DEVICE_RANGE,
-		.flags = HMM_TEST_TO_SYSTEM,
-	};
+	struct hmm_test_evict evict = all_of_the_device(self->fd);
 
 	ASSERT_EQ(PAGES - 1, own_to_device(self->fd, self->memory, PAGES));
 	ASSERT_EQ(0, stats_on());
 	ASSERT_EQ(0, own_evict(self->fd, &evict));
-	EXPECT_EQ(device.npages - (PAGES - 1),
+	EXPECT_EQ(evict.npages - (PAGES - 1),
 		  evict.result.left[HMM_TEST_NOT_MAPPED]);
 	expect_left(_metadata, &evict.result);
 	EXPECT_EQ(1, stats("calls"));
