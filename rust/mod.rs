@@ -42,7 +42,7 @@ pub(crate) mod vma;
 pub(crate) mod watch;
 pub(crate) mod word;
 
-/// Bindings of `ffi/helpers.c` and of the public header, made when the module is built.
+/// Bindings of `ffi/helpers/` and of the public header, made when the module is built.
 #[allow(
     clippy::all,
     clippy::undocumented_unsafe_blocks,
