@@ -48,6 +48,10 @@ impl<'b, 's> Collected<'b, 's> {
 }
 
 /// Collects a window; [`None`] where nothing of it can move, or it must be worked through again.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn collect<'b, 's>(batch: &'b mut Batch<'s>) -> Option<Collected<'b, 's>> {
     let _watch = Watch::new(Stage::Collect, batch);
     match batch.place() {

@@ -32,6 +32,10 @@ pub(crate) struct Migrated<'b, 's>(&'b mut Batch<'s>);
 pub(crate) struct Told<'b, 's>(&'b mut Batch<'s>);
 
 /// Lets the driver allocate destinations and copy to them.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn copy<'b, 's>(unmapped: Unmapped<'b, 's>, driver: &impl MigrateOps) -> Copied<'b, 's> {
     let batch = unmapped.into_batch();
     let _watch = Watch::new(Stage::Copy, batch);
@@ -42,6 +46,10 @@ pub(crate) fn copy<'b, 's>(unmapped: Unmapped<'b, 's>, driver: &impl MigrateOps)
 /// Makes the destinations the sources.
 ///
 /// Unless `wanted`, every page is left where it was, whatever the driver has given.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn migrate<'b, 's>(Copied(batch): Copied<'b, 's>, wanted: bool) -> Migrated<'b, 's> {
     let _watch = Watch::new(Stage::Migrate, batch);
     batch.take_answers(|slot| match slot.state() {
@@ -56,6 +64,10 @@ pub(crate) fn migrate<'b, 's>(Copied(batch): Copied<'b, 's>, wanted: bool) -> Mi
 }
 
 /// Tells the driver what has moved.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn finalize<'b, 's>(
     Migrated(batch): Migrated<'b, 's>,
     driver: &impl MigrateOps,

@@ -29,6 +29,10 @@ impl<'b, 's> Isolated<'b, 's> {
 }
 
 /// Isolates a window; [`None`] where nothing of it can move, or it must be worked through again.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn isolate<'b, 's>(collected: Collected<'b, 's>) -> Option<Isolated<'b, 's>> {
     let batch = collected.into_batch();
     let _watch = Watch::new(Stage::Isolate, batch);

@@ -31,7 +31,7 @@ use crate::{
             Wait, //
         },
         task,
-        vma::VmaRange,
+        vma::LockedRange,
         watch,
         word::{
             Outcome,
@@ -119,7 +119,7 @@ pub(crate) fn migrate_range(
     call: &Call,
     driver: &impl MigrateOps,
     scratch: &mut Scratch<'_>,
-    range: &VmaRange<'_>,
+    range: &LockedRange<'_>,
     mut note: impl FnMut(&[Outcome]),
 ) -> Result {
     stats::count(Counter::Calls, 1);

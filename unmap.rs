@@ -36,6 +36,10 @@ impl<'b, 's> Unmapped<'b, 's> {
 }
 
 /// Unmaps a window; [`None`] where nothing of it can move, or it must be worked through again.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn unmap<'b, 's>(isolated: Isolated<'b, 's>) -> Option<Unmapped<'b, 's>> {
     let batch = isolated.into_batch();
     let _watch = Watch::new(Stage::Unmap, batch);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module's exported functions, whose bodies are in entry.rs: an export
+ * The module's exported functions, whose bodies are in exports.rs: an export
  * from C has the true prototype, which symbol versions need.
  */
 

@@ -22,7 +22,7 @@ use crate::{
         task,
         vma::{
             Access,
-            VmaRange, //
+            LockedRange, //
         },
         word::{
             Outcome,
@@ -91,7 +91,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_range(
         // SAFETY: The caller holds the mmap lock.
         let vma = unsafe { VmaRef::from_raw(vma.as_ptr()) };
         // SAFETY: As above.
-        let range = unsafe { VmaRange::new(vma, start, end, Access::Readable) }?;
+        let range = unsafe { LockedRange::new(vma, start, end, Access::Readable) }?;
 
         let pages = (end - start) >> PAGE_SHIFT;
         // SAFETY: The caller's promise.
@@ -141,7 +141,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
         let asked = Span::new(start, end, 0..usize::MAX)?;
         let (first, last) = (start.max(vma.start()), end.min(vma.end()));
         // SAFETY: As above: the core does not call `migrate_to_ram` under the lock of an area.
-        let range = unsafe { VmaRange::new(vma, first, last, Access::Any) }?;
+        let range = unsafe { LockedRange::new(vma, first, last, Access::Any) }?;
         if !range.span().contains(at) {
             return Err(EINVAL);
         }

@@ -22,12 +22,16 @@ use super::{
     rmap,
     slot::State,
     span::HUGE_ORDER,
-    vma::Window,
+    vma::LockedWindow,
     word::Reason, //
 };
 use kernel::prelude::*;
 
 /// Maps the driver's pages where there were holes, under one page-table lock.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn fill(batch: &mut Batch<'_>) {
     let Some(window) = batch.place().window() else {
         return;
@@ -47,7 +51,11 @@ pub(crate) fn fill(batch: &mut Batch<'_>) {
 }
 
 /// Maps a folio that is as large as the window in its one entry.
-fn fill_entry(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+fn fill_entry(
+    batch: &mut Batch<'_>,
+    window: &LockedWindow<'_>,
+    number: usize,
+) -> Result<(), Reason> {
     batch.try_charge(number, window)?;
     let pmd = make_entry(window).map_err(no_level)?;
     let spare = SpareTable::new(window).map_err(no_level)?;
@@ -63,7 +71,11 @@ fn fill_entry(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Resu
 }
 
 /// Maps smaller folios in a page table, where the holes are still there.
-fn fill_table(batch: &mut Batch<'_>, window: &Window<'_>, number: usize) -> Result<(), Reason> {
+fn fill_table(
+    batch: &mut Batch<'_>,
+    window: &LockedWindow<'_>,
+    number: usize,
+) -> Result<(), Reason> {
     batch.try_charge(number, window)?;
     make_table(window).map_err(no_level)?;
     charge_holes(batch, window)?;
@@ -93,7 +105,7 @@ fn no_level(error: Error) -> Reason {
 }
 
 /// Does what else of the filling may sleep.
-fn charge_holes(batch: &mut Batch<'_>, window: &Window<'_>) -> Result<(), Reason> {
+fn charge_holes(batch: &mut Batch<'_>, window: &LockedWindow<'_>) -> Result<(), Reason> {
     let area = rmap::prepare(window).map_err(|_| Reason::NoMemory)?;
     batch.each_given_hole(|slot| slot.charge(&area));
     Ok(())

@@ -180,7 +180,8 @@ impl<'b, 's> LockedPmd<'b, 's> {
         let Some(slot) = slot.filter(|slot| slot.order() == HUGE_ORDER) else {
             return;
         };
-        if !slot.take_own_entry() {
+        // SAFETY: It is replaced below, if it is still there.
+        if !unsafe { slot.take_own_entry() } {
             return;
         }
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {

@@ -22,7 +22,7 @@ use super::{
     scratch::Scratch,
     vma::{
         Access,
-        VmaRange, //
+        LockedRange, //
     },
     word::{
         PfnWord,
@@ -94,7 +94,7 @@ impl Mapping {
         let vma = lock.vma_lookup(self.addr)?;
         let end = self.addr.saturating_add(named << PAGE_SHIFT).min(vma.end());
         // SAFETY: The lock is held as long as the range is used.
-        let range = unsafe { VmaRange::new(vma, self.addr, end, Access::Any) }.ok()?;
+        let range = unsafe { LockedRange::new(vma, self.addr, end, Access::Any) }.ok()?;
         let place = |pages| Place::Run {
             window: range.window(self.addr, pages),
             first,

@@ -16,7 +16,10 @@ use super::{
     rmap::Mappings,
     slot::Slot,
     stats,
-    vma::Window,
+    vma::{
+        LockedWindow,
+        Window, //
+    },
     word::Reason,
     PAGE_SIZE, //
 };
@@ -123,11 +126,11 @@ fn is_table(pud: bindings::pud_t) -> bool {
 /// # Context
 ///
 /// May sleep.
-pub(super) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdEntry<'a>> {
+pub(super) fn make_entry<'a>(window: &'a LockedWindow<'a>) -> Result<PmdEntry<'a>> {
     let mm = window.range().mm();
     let addr = window.start();
 
-    // SAFETY: The mm of a range is valid; the window is that of a `Place`, which has its mmap lock.
+    // SAFETY: By the invariants of the window its mm is valid, and the mmap lock is held.
     let pgd = unsafe { raw::pgd_offset(mm, addr) };
     // SAFETY: As above.
     let p4d = NonNull::new(unsafe { raw::p4d_alloc(mm, pgd, addr) }).ok_or(ENOMEM)?;
@@ -157,10 +160,10 @@ pub(super) fn make_entry<'a>(window: &'a Window<'a>) -> Result<PmdEntry<'a>> {
 /// # Context
 ///
 /// May sleep.
-pub(super) fn make_table(window: &Window<'_>) -> Result {
+pub(super) fn make_table(window: &LockedWindow<'_>) -> Result {
     let pmd = make_entry(window)?;
-    // SAFETY: The mm of a range is valid, and its mmap lock, as above, keeps the table that `pmd`
-    // is in.
+    // SAFETY: By the invariants of the window its mm is valid, and the mmap lock keeps the table
+    // that `pmd` is in.
     match unsafe { raw::pte_alloc(window.range().mm(), pmd.as_ptr()) } {
         0 => Ok(()),
         _ => Err(ENOMEM),

@@ -3,27 +3,20 @@
 //! Where a window is.
 
 use super::{
-    vma::Window,
+    vma::LockedWindow,
     PAGE_SHIFT, //
 };
 
 /// Where a window is.
-///
-/// # Invariants
-///
-/// The range of a window in an address space is one that [`VmaRange::new`] has made: the mmap lock
-/// is held for it.
-///
-/// [`VmaRange::new`]: super::vma::VmaRange::new
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
     /// In a process's address space, whose mmap lock is held.
-    Vma(Window<'a>),
+    Vma(LockedWindow<'a>),
     /// The same, where the pages asked for are those of a device that are mapped there, one after
     /// the other.
     Run {
         /// Where they are mapped.
-        window: Window<'a>,
+        window: LockedWindow<'a>,
         /// The number of the window's first page within the call.
         first: usize,
         /// The frame number of that page.
@@ -40,7 +33,7 @@ pub(crate) enum Place<'a> {
 
 impl<'a> Place<'a> {
     /// The part of an address space, where it is one.
-    pub(crate) fn window(&self) -> Option<&Window<'a>> {
+    pub(crate) fn window(&self) -> Option<&LockedWindow<'a>> {
         match self {
             Place::Vma(window) | Place::Run { window, .. } => Some(window),
             Place::Device { .. } => None,

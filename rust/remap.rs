@@ -45,7 +45,8 @@ impl Entries<'_> {
     /// something else in its place, and that stands.
     #[inline(always)]
     fn remap(&mut self, slot: &mut Slot) {
-        if !slot.take_own_entry() {
+        // SAFETY: It is replaced below, if it is still there.
+        if !unsafe { slot.take_own_entry() } {
             return;
         }
         if slot.count() == 1 {
@@ -81,7 +82,9 @@ impl Entries<'_> {
         let pte = unsafe { migration_entry::thaw(frozen, target, 0, vma) };
         // SAFETY: The value maps the target, which has been counted and referenced for it.
         unsafe { self.set(ptep, addr, pte) };
-        slot.hand_over();
+        // SAFETY: The mapping has just been made, under the lock of the table, and a reference is
+        // missing where it is ours.
+        unsafe { slot.hand_over() };
     }
 
     fn remap_large(&mut self, slot: &mut Slot) {
@@ -96,7 +99,9 @@ impl Entries<'_> {
         // Each mapping has a reference; ours, where it is ours, becomes that of one of them.
         target.get_some(count - usize::from(slot.has_target()));
         self.map(first, frozen, target, 0, count);
-        slot.hand_over();
+        // SAFETY: The mapping has just been made, under the lock of the table, and a reference is
+        // missing where it is ours.
+        unsafe { slot.hand_over() };
     }
 
     /// Maps those pages of a slot whose migration entries are here, and still there, each as its

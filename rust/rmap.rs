@@ -7,8 +7,8 @@ use super::{
     held_folio::LockedFolio,
     raw, stats, task,
     vma::{
-        VmaRange,
-        Window, //
+        LockedWindow,
+        VmaRange, //
     },
 };
 use core::{
@@ -360,11 +360,11 @@ impl Mappings {
 /// # Invariants
 ///
 /// The area of the window has its anon_vma, and keeps it while the mmap lock is held.
-pub(crate) struct Prepared<'a>(&'a Window<'a>);
+pub(crate) struct Prepared<'a>(&'a LockedWindow<'a>);
 
 impl<'a> Prepared<'a> {
     /// The window.
-    pub(crate) fn window(&self) -> &'a Window<'a> {
+    pub(crate) fn window(&self) -> &'a LockedWindow<'a> {
         self.0
     }
 }
@@ -378,8 +378,8 @@ impl<'a> Prepared<'a> {
 /// # Context
 ///
 /// May sleep.
-pub(super) fn prepare<'a>(window: &'a Window<'a>) -> Result<Prepared<'a>> {
-    // SAFETY: The area is valid, and the window, which is that of a `Place`, has its mmap lock.
+pub(super) fn prepare<'a>(window: &'a LockedWindow<'a>) -> Result<Prepared<'a>> {
+    // SAFETY: By the invariants of the window the area is valid, and its mmap lock is held.
     to_result(unsafe { raw::anon_vma_prepare(window.range().vma()) })?;
     // INVARIANT: Just made, or found.
     Ok(Prepared(window))

@@ -48,7 +48,8 @@ impl Batch<'_> {
         let mut batch = MaybeUninit::uninit();
         let mut puts = Puts::new(&mut batch);
         self.each(which, |slot| {
-            slot.forget_own_entry();
+            // SAFETY: It has been replaced, or was gone, when the window's table was gone through.
+            unsafe { slot.forget_own_entry() };
             slot.remap_others();
             slot.put(&mut puts);
         });

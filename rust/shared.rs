@@ -30,6 +30,7 @@ use super::{
     },
     span::HUGE_ORDER,
     vma::{
+        LockedWindow,
         VmaRange,
         Window, //
     },
@@ -171,7 +172,8 @@ impl Batch<'_> {
         if let Task::Remap(_) = task {
             for slot in self.slots_mut(group.numbers.clone()) {
                 if task.anon_vma(slot).is_some() {
-                    slot.set_remapped();
+                    // SAFETY: Every area that the reverse mapping has was gone through.
+                    unsafe { slot.set_remapped() };
                 }
             }
         }
@@ -206,7 +208,7 @@ impl Batch<'_> {
 
 /// Whether sources are not to be unmapped in a range: all that the window has is behind migration
 /// entries, and a stack that exec is moving is left alone by all who migrate.
-fn is_passed_over(window: Option<&Window<'_>>, range: &VmaRange<'_>) -> bool {
+fn is_passed_over(window: Option<&LockedWindow<'_>>, range: &VmaRange<'_>) -> bool {
     let is_own = window.is_some_and(|window| range.vma() == window.range().vma());
     is_own || range.is_temporary_stack()
 }

@@ -243,14 +243,23 @@ impl Slot {
 
     /// Takes over the duty to replace the migration entry at the slot's own place, if it has one
     /// there alone.
-    pub(super) fn take_own_entry(&mut self) -> bool {
+    ///
+    /// # Safety
+    ///
+    /// Where it has, the caller replaces it, if it is still there, before the slot is put.
+    pub(super) unsafe fn take_own_entry(&mut self) -> bool {
         let is_own = self.is_own();
-        self.forget_own_entry();
+        // SAFETY: The caller's promise.
+        unsafe { self.forget_own_entry() };
         is_own
     }
 
     /// Notes that the slot's migration entry is gone: mapped again, or taken away by somebody else.
-    pub(super) fn forget_own_entry(&mut self) {
+    ///
+    /// # Safety
+    ///
+    /// It is so before the slot is put, where the slot has one at its own place alone.
+    pub(super) unsafe fn forget_own_entry(&mut self) {
         if self.is_own() {
             self.release(held::OWN_ENTRY);
         }
@@ -423,11 +432,16 @@ impl Slot {
             // is the source itself, or has become it.
             unsafe { rmap::remap(src, target) };
         }
-        self.set_remapped();
+        // SAFETY: All were found, or were taken away before.
+        unsafe { self.set_remapped() };
     }
 
     /// Notes that no migration entry is left.
-    pub(super) fn set_remapped(&mut self) {
+    ///
+    /// # Safety
+    ///
+    /// It is so.
+    pub(super) unsafe fn set_remapped(&mut self) {
         self.release(held::OTHER_ENTRIES | held::OWN_ENTRY);
     }
 
@@ -446,9 +460,15 @@ impl Slot {
 
     /// Unlocks the target, and leaves our reference to a mapping of it.
     ///
-    /// To be called under the page-table lock under which the mapping was made: nobody can take it
-    /// away, and the reference with it, before the folio is unlocked.
-    pub(super) fn hand_over(&mut self) {
+    /// # Safety
+    ///
+    /// Such a mapping has been made, without a reference of its own, where [`Self::has_target`].
+    ///
+    /// # Context
+    ///
+    /// Under the page-table lock under which the mapping was made: nobody can take it away, and the
+    /// reference with it, before the folio is unlocked.
+    pub(super) unsafe fn hand_over(&mut self) {
         let bit = self.target_bit();
         let Some(target) = self.target().filter(|_| self.holds(bit)) else {
             return;

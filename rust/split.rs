@@ -33,6 +33,10 @@ use super::{
 
 /// Splits the large folios of a window that cannot move whole, one at a time, while no other source
 /// is locked.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn split(call: &Call, place: &Place<'_>, lent: Lent<'_>) {
     let mut batch = Batch::new(call, place, lent);
     let _watch = Watch::new(Stage::Split, &batch);

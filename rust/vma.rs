@@ -8,7 +8,10 @@ use super::{
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ops::Deref, //
+};
 use kernel::{
     bindings,
     mm::virt::{
@@ -43,41 +46,6 @@ pub(crate) enum Access {
 }
 
 impl<'a> VmaRange<'a> {
-    /// Checks a caller's arguments, once.
-    ///
-    /// # Errors
-    ///
-    /// [`EINVAL`] where the range is empty, reversed, unaligned or not inside the area, or where
-    /// the area is hugetlb, special, DAX, secret, a shadow stack, or unreadable.
-    ///
-    /// # Safety
-    ///
-    /// The mmap lock of the area's mm is held for reading for `'a`; the lock of the area alone is
-    /// not enough.
-    pub(crate) unsafe fn new(
-        vma: &'a VmaRef,
-        start: usize,
-        end: usize,
-        access: Access,
-    ) -> Result<Self> {
-        let span = Span::new(start, end, vma.start()..vma.end())?;
-
-        if access == Access::Readable && vma.flags() & flags::READ == 0 {
-            return Err(EINVAL);
-        }
-        if is_refused(vma) {
-            return Err(EINVAL);
-        }
-        // SAFETY: The area's mm is valid; this only checks that its lock is held.
-        unsafe { raw::mmap_assert_locked(vma.mm().as_raw()) };
-        // INVARIANT: All checked above; the lock is the caller's promise, and keeps the mm.
-        Ok(Self {
-            vma: vma.as_ptr(),
-            span,
-            _lock: PhantomData,
-        })
-    }
-
     /// What an area that the reverse mapping finds has of `count` pages, from the page offset
     /// `first` on, and how many of them come before that.
     ///
@@ -140,7 +108,7 @@ impl<'a> VmaRange<'a> {
 
     /// Whether the memory is locked against paging.
     pub(super) fn is_mlocked(&self) -> bool {
-        // SAFETY: By the type invariants the area is valid and locked.
+        // SAFETY: By the type invariants the area is valid; its flags are read once.
         unsafe { raw::vma_is_mlocked(self.vma()) }
     }
 
@@ -166,7 +134,9 @@ impl<'a> VmaRange<'a> {
 
     /// Whether pages may still be added: the address space is not being reaped.
     ///
-    /// To be asked under the page-table lock.
+    /// # Context
+    ///
+    /// Under the page-table lock.
     pub(super) fn is_stable(&self) -> bool {
         // SAFETY: The mm is valid.
         unsafe { raw::check_stable_address_space(self.mm()) == 0 }
@@ -178,15 +148,6 @@ impl<'a> VmaRange<'a> {
         Window {
             range: *self,
             span: self.span.window(at, pages),
-        }
-    }
-
-    /// The part of the range around `at` that one page table maps, of at most `pages`.
-    pub(crate) fn around(&self, at: usize, pages: usize) -> Window<'a> {
-        // INVARIANT: `Span::around` stays in the page table.
-        Window {
-            range: *self,
-            span: self.span.around(at, pages),
         }
     }
 }
@@ -247,6 +208,90 @@ impl<'a> Window<'a> {
     /// The address of a page by its number within the window.
     pub(crate) fn addr(&self, index: usize) -> usize {
         self.span.start().wrapping_add(index << PAGE_SHIFT)
+    }
+}
+
+/// A range of one area whose mmap lock is held: page tables may be added there.
+///
+/// # Invariants
+///
+/// The mmap lock is held for reading for `'a`.
+#[derive(Clone, Copy)]
+pub(crate) struct LockedRange<'a>(VmaRange<'a>);
+
+impl<'a> LockedRange<'a> {
+    /// Checks a caller's arguments, once.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] where the range is empty, reversed, unaligned or not inside the area, or where
+    /// the area is hugetlb, special, DAX, secret, a shadow stack, or unreadable.
+    ///
+    /// # Safety
+    ///
+    /// The mmap lock of the area's mm is held for reading for `'a`; the lock of the area alone is
+    /// not enough.
+    pub(crate) unsafe fn new(
+        vma: &'a VmaRef,
+        start: usize,
+        end: usize,
+        access: Access,
+    ) -> Result<Self> {
+        let span = Span::new(start, end, vma.start()..vma.end())?;
+
+        if access == Access::Readable && vma.flags() & flags::READ == 0 {
+            return Err(EINVAL);
+        }
+        if is_refused(vma) {
+            return Err(EINVAL);
+        }
+        // SAFETY: The area's mm is valid; this only checks that its lock is held.
+        unsafe { raw::mmap_assert_locked(vma.mm().as_raw()) };
+        // INVARIANT: All checked above; the lock is the caller's promise, and keeps the mm.
+        Ok(Self(VmaRange {
+            vma: vma.as_ptr(),
+            span,
+            _lock: PhantomData,
+        }))
+    }
+
+    /// The part of the range that begins at `at` and ends with its page table, or after `pages`.
+    pub(crate) fn window(&self, at: usize, pages: usize) -> LockedWindow<'a> {
+        // INVARIANT: The lock is that of the range.
+        LockedWindow(self.0.window(at, pages))
+    }
+
+    /// The part of the range around `at` that one page table maps, of at most `pages`.
+    pub(crate) fn around(&self, at: usize, pages: usize) -> LockedWindow<'a> {
+        // INVARIANT: `Span::around` stays in the page table; the lock is that of the range.
+        LockedWindow(Window {
+            range: self.0,
+            span: self.span.around(at, pages),
+        })
+    }
+}
+
+impl<'a> Deref for LockedRange<'a> {
+    type Target = VmaRange<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+/// A part of a [`LockedRange`].
+///
+/// # Invariants
+///
+/// The mmap lock is held for reading for `'a`.
+#[derive(Clone, Copy)]
+pub(crate) struct LockedWindow<'a>(Window<'a>);
+
+impl<'a> Deref for LockedWindow<'a> {
+    type Target = Window<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 

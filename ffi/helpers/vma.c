@@ -35,9 +35,13 @@ __helper bool hmm_raw_vma_thp_disabled(struct vm_area_struct *vma)
 #endif
 }
 
+/*
+ * Without the mmap lock it may change: mlock() sets it before it comes to the
+ * page table, whose lock is held here.
+ */
 __helper bool hmm_raw_vma_is_mlocked(struct vm_area_struct *vma)
 {
-	return vma->vm_flags & VM_LOCKED;
+	return READ_ONCE(vma->vm_flags) & VM_LOCKED;
 }
 
 __helper unsigned long hmm_raw_vma_start(struct vm_area_struct *vma)
