@@ -79,8 +79,12 @@ impl Mapping {
     /// Calls `work` with the place where the first of a call's `pages` are mapped one after the
     /// other.
     ///
-    /// The mmap lock is held for reading meanwhile. It is only tried: the caller may have a lock
-    /// that somebody takes under it. [`None`] where it cannot be had, or few pages are mapped so.
+    /// [`None`] where the mmap lock cannot be had, or few pages are mapped so.
+    ///
+    /// # Context
+    ///
+    /// May sleep. The mmap lock is held for reading while `work` is called. It is only tried: the
+    /// caller may have a lock that somebody takes under it.
     pub(crate) fn with_run<R>(
         &self,
         call: &Call,
@@ -104,7 +108,7 @@ impl Mapping {
         let mut batch = Batch::new(call, &all, scratch.lend(first, all.pages()));
         let run = count_run(&mut batch, pfn);
         drop(batch);
-        let run = whole_folios(call, pfn, run, named);
+        let run = whole_folios(pfn, run, named, |pfn| folio_of(call, pfn));
         (run >= SHORTEST).then(|| work(scratch, &place(run)))
     }
 }
@@ -137,10 +141,16 @@ fn count_run(batch: &mut Batch<'_>, pfn: usize) -> usize {
 
 /// How many pages of a run of mapped ones, so that no folio is cut of which the words name all.
 ///
-/// The rest of such a folio is mapped elsewhere: by another page table, or another area.
-fn whole_folios(call: &Call, pfn: usize, run: usize, named: usize) -> usize {
+/// The rest of such a folio is mapped elsewhere: by another page table, or another area. `folio_of`
+/// is only asked about a page of the run: others are perhaps not the device's.
+fn whole_folios(
+    pfn: usize,
+    run: usize,
+    named: usize,
+    folio_of: impl FnOnce(usize) -> Option<Range<usize>>,
+) -> usize {
     let end = pfn + run;
-    match last_folio(call, end) {
+    match (pfn..end).last().and_then(folio_of) {
         Some(last) if last.end > end && last.end <= pfn + named => last.start.saturating_sub(pfn),
         _ => run,
     }
@@ -151,14 +161,50 @@ fn whole_folios(call: &Call, pfn: usize, run: usize, named: usize) -> usize {
 pub(crate) fn few(call: &Call, words: &[Cell<PfnWord>]) -> usize {
     let count = FEW.min(words.len());
     let last = words.get(count.wrapping_sub(1)).map(Cell::get);
-    let last = last.filter(|word| word.has(VALID));
-    let end = last.map_or(0, |word| word.pfn() + 1);
-    let rest = last_folio(call, end).map_or(0, |last| last.end - end);
-    words.len().min(count + rest)
+    let last = last.filter(|word| word.has(VALID)).map(|word| word.pfn());
+    let rest = last.and_then(|pfn| Some(folio_of(call, pfn)?.end - pfn - 1));
+    words.len().min(count + rest.unwrap_or(0))
 }
 
-/// The frame numbers of the device folio that has the last page before `end`.
-fn last_folio(call: &Call, end: usize) -> Option<Range<usize>> {
-    let held = call.device_folio(end.checked_sub(1)?)?;
-    Some(held.folio().pfns())
+/// The frame numbers of the device folio that has a page which the call names.
+fn folio_of(call: &Call, pfn: usize) -> Option<Range<usize>> {
+    Some(call.device_folio(pfn)?.folio().pfns())
+}
+
+#[cfg(CONFIG_HMM_MIGRATE_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(hmm_migrate_mapped)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_none_has_no_last_page() {
+        let asked = Cell::new(false);
+        let pages = whole_folios(512, 0, 512, |_| {
+            asked.set(true);
+            None
+        });
+        assert_eq!(pages, 0);
+        assert!(!asked.get());
+    }
+
+    #[test]
+    fn a_folio_that_is_cut_is_left_out() {
+        assert_eq!(whole_folios(512, 20, 32, |_| Some(528..544)), 16);
+    }
+
+    #[test]
+    fn a_folio_that_goes_on_beyond_the_words_is_cut() {
+        assert_eq!(whole_folios(512, 20, 20, |_| Some(528..544)), 20);
+    }
+
+    #[test]
+    fn the_last_page_of_a_run_is_asked_about() {
+        let asked = Cell::new(0);
+        let pages = whole_folios(512, 32, 64, |pfn| {
+            asked.set(pfn);
+            Some(528..544)
+        });
+        assert_eq!(pages, 32);
+        assert_eq!(asked.get(), 543);
+    }
 }
