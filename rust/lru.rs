@@ -78,8 +78,11 @@ impl Lists {
 
     /// Takes a folio off its list; false if it is on none.
     ///
-    /// The caller has its lock and a reference. Nothing may sleep from here on until the lists are
-    /// dropped.
+    /// The caller has its lock and a reference.
+    ///
+    /// # Context
+    ///
+    /// Nothing may sleep from here on until the lists are dropped: interrupts are off.
     pub(super) fn isolate(&mut self, folio: Folio<'_>) -> bool {
         let ptr = folio.as_ptr();
         // SAFETY: A `Folio` is alive. Whoever clears the flag owns the folio's place on the list.
@@ -186,7 +189,8 @@ impl Drop for Lists {
 ///
 /// # Safety
 ///
-/// The folio is locked by us, and charged.
+/// The folio is locked by us, and charged to a memcg that has the list for it
+/// (`folio_memcg_alloc_deferred()`).
 pub(super) unsafe fn offer_for_split(folio: Folio<'_>) {
     if folio.order() == span::HUGE_ORDER && folio.is_anon() && !folio.is_zone_device() {
         // SAFETY: The caller's promise; the folio is of an order that has the list's links.

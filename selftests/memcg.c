@@ -544,6 +544,48 @@ TEST(limit_of_a_huge_page)
 	ASSERT_EQ(0, group_leave(GROUP));
 }
 
+/*
+ * A huge page that mainline's engine has put into a hole, of a group that has
+ * had none before: what the kernel keeps of a group's huge pages need not be
+ * there when it comes back.
+ */
+static int fill_by_mainline(void)
+{
+	char *memory = pages_map(TABLE);
+	int mirror;
+
+	if (!huge_pages_ask(memory, TABLE) || mirror_engine("mainline"))
+		return 1;
+	mirror = mirror_open(MIRROR_PRIVATE);
+	if (mirror < 0 || mirror_to_device(mirror, memory, TABLE) != TABLE)
+		return 2;
+	if (mirror_engine("hmm_migrate"))
+		return 3;
+	if (mirror_to_system(mirror, memory, TABLE) != TABLE)
+		return 4;
+	if (huge_pages_kb(memory) != 2048)
+		return 5;
+	if (!page_is_zero(memory, 0) || !page_is_zero(memory, TABLE - 1))
+		return 6;
+	pages_unmap(memory, TABLE);
+	return 0;
+}
+
+TEST(huge_page_of_mainline)
+{
+	pid_t child;
+
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	ASSERT_EQ(0, group_enter(GROUP));
+	child = fork();
+	if (!child)
+		_exit(fill_by_mainline());
+	EXPECT_EQ(0, end_of(child));
+	EXPECT_EQ(0, mirror_engine("hmm_migrate"));
+	ASSERT_EQ(0, group_leave(GROUP));
+}
+
 struct victim {
 	int fd;
 	char *memory;

@@ -61,6 +61,10 @@ impl Slot {
     }
 
     /// Notes that the destination is the target now.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     #[inline(always)]
     fn set_migrated(&mut self) {
         self.state = State::Migrated;
@@ -70,8 +74,12 @@ impl Slot {
         };
         dst.flush_dcache();
         if !dst.is_zone_device() {
+            // Who charged the source, as mainline's engine does, need not have made the list.
             // SAFETY: By the type invariants it is locked by us; the charge of the source is its.
-            unsafe { lru::offer_for_split(dst) };
+            if dst.order() > 1 && unsafe { raw::folio_memcg_alloc_deferred(dst.as_ptr()) } == 0 {
+                // SAFETY: As above, and the memcg has its list.
+                unsafe { lru::offer_for_split(dst) };
+            }
             // INVARIANT: It has taken over a source that was off its list.
             self.held |= held::OFF_LRU;
         }
@@ -135,9 +143,11 @@ impl Slot {
 
     /// Notes that the hole has been filled.
     pub(in crate::mm) fn set_filled(&mut self) {
+        let is_charged = self.is_charged();
         self.state = State::Filled;
-        if let Some(dst) = self.dst() {
-            // SAFETY: By the type invariants it is locked by us; what fills a hole is charged.
+        if let Some(dst) = self.dst().filter(|_| is_charged) {
+            // SAFETY: By the type invariants it is locked by us; where it was charged its memcg has
+            // got the list.
             unsafe { lru::offer_for_split(dst) };
         }
     }
