@@ -7,6 +7,7 @@
 use super::{
     folio::Folio,
     raw,
+    span::HUGE_ORDER,
     word::Reason, //
 };
 use kernel::{
@@ -93,8 +94,8 @@ const SHORTEST: usize = 8;
 const LONGEST_BUCKET: usize = 29;
 const BUCKETS: usize = LONGEST_BUCKET - SHORTEST + 1;
 
-/// How many orders are told apart, from 0 on.
-const ORDERS: usize = 11;
+/// Orders of folios, from 0 on; none that moves whole is larger than a window.
+const ORDERS: usize = HUGE_ORDER as usize + 1;
 
 static COUNTS: [Count; COUNTERS.len()] = [const { Count::new(0) }; COUNTERS.len()];
 static NANOSECONDS: [Count; STAGES.len()] = [const { Count::new(0) }; STAGES.len()];
