@@ -59,8 +59,9 @@ impl COps {
             Place::Vma(window) => window.range().vma(),
             Place::Run { .. } | Place::Device { .. } => core::ptr::null_mut(),
         };
-        // SAFETY: By the type invariants the callbacks may be called so; `PfnWord` has the layout
-        // of `hmm_pfn_t`, may be written through a `Cell`, and there is one for each page.
+        // SAFETY: By the type invariants the callbacks may be called so, and do not keep the words;
+        // `PfnWord` has the layout of `hmm_pfn_t`, may be written through a `Cell`, and there is
+        // one for each page.
         unsafe {
             callback(
                 vma,

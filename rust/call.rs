@@ -197,7 +197,7 @@ pub(crate) enum Retry {
 ///
 /// # Invariants
 ///
-/// Each is ordinary memory, or memory of a device that stays while this value exists.
+/// Each is memory, of a device or not, that stays while this value exists.
 pub(crate) struct DeviceStays(());
 
 impl DeviceStays {
@@ -349,8 +349,10 @@ impl Call {
 ///
 /// # Safety
 ///
-/// Every word that [`Self::alloc_and_copy`] gives as a destination is a live page, whose lock and
-/// one of whose references are given to the pipeline; the copy to it is complete.
+/// * Every word that [`Self::alloc_and_copy`] gives as a destination is a live page, whose lock and
+///   one of whose references are given to the pipeline; the copy to it is complete.
+/// * Neither function gives back a lock or a reference of a source, or the mmap lock.
+/// * The words are not used when a function has returned.
 pub(crate) unsafe trait MigrateOps {
     /// Allocates destinations for the pages that `words` offer, and copies to them.
     fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);

@@ -78,7 +78,8 @@ typedef unsigned long hmm_pfn_t;
  * enum hmm_migrate_flags - what a call takes, and where it promises to put it
  * @HMM_MIGRATE_FROM_SYSTEM: take system pages, holes and the zero page
  * @HMM_MIGRATE_FROM_DEVICE: take ZONE_DEVICE pages of &hmm_migrate_ops.owner
- * @HMM_MIGRATE_TO_SYSTEM: every destination is ordinary system memory
+ * @HMM_MIGRATE_TO_SYSTEM: every destination is ordinary system memory; only
+ *	then are pages of files taken, and pages whose swap slot is shared
  * @HMM_MIGRATE_LARGE: the driver understands words with an order
  *
  * With neither FROM flag a call takes system pages and, where the owner is
@@ -94,8 +95,8 @@ enum hmm_migrate_flags {
 /**
  * enum hmm_migrate_reason - why a page is still where it was
  * @HMM_MIGRATE_NOTHING: there is nothing that the call asks for
- * @HMM_MIGRATE_KIND: a kind that is not moved: file, KSM, special, marker, with
- *	memory tags
+ * @HMM_MIGRATE_KIND: a kind that is not moved: file (without TO_SYSTEM), KSM,
+ *	special, marker, with memory tags
  * @HMM_MIGRATE_FOREIGN: a device page of another owner
  * @HMM_MIGRATE_SWAPPED: swapped out, or its swap slot is shared
  * @HMM_MIGRATE_POISONED: the memory is broken
@@ -164,9 +165,11 @@ struct hmm_migrate_result {
  * page of the call.
  *
  * Context: both run in process context and may sleep. The sources are locked
- * and unmapped. The callbacks must not touch the range through user
+ * and unmapped, and stay so: their locks and references are not the driver's,
+ * nor is the mmap lock. The callbacks must not touch the range through user
  * addresses, take the mmap lock, or wait for another migration. The copies
- * must be complete when @alloc_and_copy returns.
+ * must be complete when @alloc_and_copy returns, and the words are not there
+ * any more when a callback has returned.
  *
  * No caller may hold a lock that the callbacks take, nor one that the device's
  * folio_free() or folio_split() takes, nor one that the invalidate() of an MMU
