@@ -14,10 +14,10 @@
 #define MOST	4000	/* allocations of one call */
 
 /*
- * Of which so many fail one by one, at both ends, and one of so many between:
- * few on a kernel with checks, where each takes seconds.
+ * Of which so many fail one by one, the first and the last, and one of so many
+ * between: few on a kernel with checks, where each takes seconds.
  */
-static unsigned int each = 48;
+static unsigned int first = 48, last = 48;
 static unsigned int stride = 41;
 
 /*
@@ -58,6 +58,9 @@ FIXTURE(injected)
 /* Where the device's memory is. */
 static struct hmm_test_stats device;
 
+/* Open all the time: to open it would be one of the allocations. */
+static int fail_nth_fd;
+
 static int set(const char *attribute, const char *name, const char *value)
 {
 	char path[128];
@@ -76,6 +79,8 @@ FIXTURE_SETUP(injected)
 	ASSERT_EQ(0, set("fail_page_alloc", "min-order", "0"));
 	ASSERT_EQ(0, set("failslab", "verbose", "0"));
 	ASSERT_EQ(0, set("fail_page_alloc", "verbose", "0"));
+	fail_nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(fail_nth_fd, 0);
 	/* Memory begins on the node that it comes back to. */
 	on_cpu(0);
 	self->fd = own_open();
@@ -88,35 +93,36 @@ FIXTURE_TEARDOWN(injected)
 {
 	EXPECT_EQ(0, swap_off());
 	EXPECT_EQ(0, own_in_use(self->fd));
+	close(fail_nth_fd);
 	close(self->fd);
 }
 
 static void fail_nth(unsigned int number)
 {
 	char text[16];
+	int length = snprintf(text, sizeof(text), "%u", number);
 
-	snprintf(text, sizeof(text), "%u", number);
-	if (file_write("/proc/thread-self/fail-nth", text))
+	if (pwrite(fail_nth_fd, text, length, 0) != length)
 		abort();
 }
 
 /* How many more it were to the one that fails; those that come next succeed. */
 static long fail_none(void)
 {
-	long left = file_number("/proc/thread-self/fail-nth", NULL);
+	char text[16] = {};
 
+	if (pread(fail_nth_fd, text, sizeof(text) - 1, 0) <= 0)
+		abort();
 	fail_nth(0);
-	return left;
+	return atol(text);
 }
 
-/* Which allocation of so many fails after this one; MOST: none has yet. */
+/* Which allocation of so many fails after this one. */
 static unsigned int next(unsigned int number, unsigned int total)
 {
-	if (number == MOST)
-		return 1;
-	if (number < each || number + each >= total)
+	if (number < first || number + last >= total)
 		return number + 1;
-	return number + stride + each < total ? number + stride : total - each;
+	return number + stride + last < total ? number + stride : total - last;
 }
 
 /* All of it is one area: a call is refused that reaches into a second one. */
@@ -333,6 +339,51 @@ static void accessed(int fd, const struct range *range)
 
 typedef void (*call_t)(int fd, const struct range *range);
 
+/* What is done again and again, each time after something else. */
+struct plan {
+	enum range_kind kind;
+	call_t before, call;
+	unsigned int failures;		/* allocations that have failed */
+	unsigned int of_the_engine;	/* of those, how many it told of */
+};
+
+/* Once; tells how many more allocations it were to the one that fails. */
+static long try_once(struct __test_metadata *_metadata, int fd,
+		     struct plan *plan, unsigned int number)
+{
+	struct hmm_test_stats stats;
+	struct range range;
+	long left;
+
+	ASSERT_TRUE(range_map(&range, plan->kind));
+	if (plan->before) {
+		plan->before(fd, &range);
+		ASSERT_EQ(range.npages - range.swapped, own_in_use(fd));
+	}
+	fail_nth(number);
+	plan->call(fd, &range);
+	left = fail_none();
+	plan->failures += !left;
+	stats = own_stats(fd);
+	plan->of_the_engine += stats.last.left[HMM_TEST_NO_MEMORY] > 0;
+	ASSERT_EQ(0, stats.last.contract)
+		TH_LOG("allocation %u: %s", number, own_describe(&stats.last));
+	ASSERT_EQ(0, stats.last_fault.contract)
+		TH_LOG("allocation %u: %s", number,
+		       own_describe(&stats.last_fault));
+	ASSERT_EQ(pages_at(range.memory, range.npages, PRIVATE), own_in_use(fd))
+		TH_LOG("allocation %u", number);
+	ASSERT_TRUE(range_is_intact(&range)) TH_LOG("allocation %u", number);
+	/* Whatever has failed, nothing is in the way now. */
+	away(fd, &range);
+	ASSERT_EQ(range.npages, own_in_use(fd))
+		TH_LOG("allocation %u", number);
+	ASSERT_TRUE(range_is_intact(&range)) TH_LOG("allocation %u", number);
+	ASSERT_TRUE(range_unmap(&range)) TH_LOG("allocation %u", number);
+	ASSERT_EQ(0, own_in_use(fd)) TH_LOG("allocation %u", number);
+	return left;
+}
+
 /*
  * Does something, after something else, with every allocation failing once. To
  * fill holes the engine allocates something itself, and says so when that fails;
@@ -341,53 +392,24 @@ typedef void (*call_t)(int fd, const struct range *range);
 static void fail_each(struct __test_metadata *_metadata, int fd,
 		      enum range_kind kind, call_t before, call_t call)
 {
-	unsigned int number, total = 0, failures = 0, of_the_engine = 0;
-	struct hmm_test_stats stats;
-	struct range range;
-	long left = 0;
+	struct plan plan = { .kind = kind, .before = before, .call = call };
+	unsigned int number = 1, total;
 
-	/* A first time, in which none fails, tells how many there are. */
-	for (number = MOST; !left || number == 1;
-	     number = next(number, total)) {
-		ASSERT_TRUE(range_map(&range, kind));
-		if (before) {
-			before(fd, &range);
-			ASSERT_EQ(range.npages - range.swapped,
-				  own_in_use(fd));
-		}
-		fail_nth(number);
-		call(fd, &range);
-		left = fail_none();
-		if (number == MOST)
-			total = MOST - left;
-		ASSERT_LT(total, MOST);
-		failures += !left;
-		stats = own_stats(fd);
-		of_the_engine += stats.last.left[HMM_TEST_NO_MEMORY] > 0;
-		ASSERT_EQ(0, stats.last.contract)
-			TH_LOG("allocation %u: %s", number,
-			       own_describe(&stats.last));
-		ASSERT_EQ(0, stats.last_fault.contract)
-			TH_LOG("allocation %u: %s", number,
-			       own_describe(&stats.last_fault));
-		ASSERT_EQ(pages_at(range.memory, range.npages, PRIVATE),
-			  own_in_use(fd))
-			TH_LOG("allocation %u", number);
-		ASSERT_TRUE(range_is_intact(&range))
-			TH_LOG("allocation %u", number);
-		/* Whatever has failed, nothing is in the way now. */
-		away(fd, &range);
-		ASSERT_EQ(range.npages, own_in_use(fd))
-			TH_LOG("allocation %u", number);
-		ASSERT_TRUE(range_is_intact(&range))
-			TH_LOG("allocation %u", number);
-		ASSERT_TRUE(range_unmap(&range)) TH_LOG("allocation %u", number);
-		ASSERT_EQ(0, own_in_use(fd)) TH_LOG("allocation %u", number);
-	}
-	EXPECT_LT(0, failures);
+	/*
+	 * At first without a failure: what the kernel allocates once and for all
+	 * is there then, and how many others there are is known.
+	 */
+	try_once(_metadata, fd, &plan, MOST);
+	total = MOST - try_once(_metadata, fd, &plan, MOST);
+	ASSERT_LT(total, MOST);
+	while (!try_once(_metadata, fd, &plan, number))
+		number = next(number, total);
+	EXPECT_LT(0, plan.failures);
 	EXPECT_EQ(!before && !(kind == ZERO && call == away),
-		  of_the_engine > 0);
-	injected(failures, "an allocation, each in its turn");
+		  plan.of_the_engine > 0)
+		TH_LOG("%u allocations, %u failed, the last was %u", total,
+		       plan.failures, number);
+	injected(plan.failures, "an allocation, each in its turn");
 }
 
 TEST_F(injected, away)
@@ -505,7 +527,9 @@ TEST_F(injected, accessed_large)
 int main(int argc, char **argv)
 {
 	if (patience() > 1) {
-		each = 8;
+		/* What the checks allocate comes and goes: the engine's are before. */
+		first = 4;
+		last = 16;
 		stride = 151;
 	}
 	if (argc > 1 && !strcmp(argv[1], "-a")) {
