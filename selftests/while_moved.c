@@ -100,7 +100,7 @@ static pid_t choose_process(void)
 /* Private memory of a process: its heap, its stacks, its variables. */
 static unsigned int find_areas(pid_t pid)
 {
-	char path[32], line[512], shared;
+	char path[32], line[512], readable, shared;
 	unsigned long start, end;
 	unsigned int number = 0;
 	FILE *file;
@@ -108,9 +108,9 @@ static unsigned int find_areas(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	file = fopen(path, "r");
 	while (file && number < MOST_AREAS && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%lx-%lx %*c%*c%*c%c", &start, &end,
-			   &shared) != 3 ||
-		    shared != 'p' || strstr(line, "[v"))
+		if (sscanf(line, "%lx-%lx %c%*c%*c%c", &start, &end, &readable,
+			   &shared) != 4 ||
+		    readable != 'r' || shared != 'p' || strstr(line, "[v"))
 			continue;
 		areas[number++] = (struct area) {
 			.start = start,
@@ -120,6 +120,25 @@ static unsigned int find_areas(pid_t pid)
 	if (file)
 		fclose(file);
 	return number;
+}
+
+/*
+ * Half of the time any: most are small, as are a stack and the variables of a
+ * library. Else one that a page of all pages is in.
+ */
+static struct area choose_area(unsigned int number)
+{
+	unsigned long pages = 0, page;
+	unsigned int i;
+
+	if (chance(2))
+		return areas[chance(number)];
+	for (i = 0; i < number; i++)
+		pages += areas[i].npages;
+	page = chance(pages);
+	for (i = 0; page >= areas[i].npages; i++)
+		page -= areas[i].npages;
+	return areas[i];
 }
 
 static void judge(int error)
@@ -175,7 +194,7 @@ static void move_something(void)
 
 	/* A process that finds all of its memory away, always, does nothing else. */
 	for (i = 0; number && i < MOVES; i++) {
-		move_part(pid, areas[chance(number)]);
+		move_part(pid, choose_area(number));
 		sleep_ms(chance(PAUSE));
 	}
 }
