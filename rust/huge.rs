@@ -275,7 +275,8 @@ impl<'b, 's> LockedPmd<'b, 's> {
         // SAFETY: The value maps the target, which has been counted and referenced for it.
         unsafe { self.set(pmd) };
         if let Some(slot) = self.batch.slot_mut(number) {
-            slot.set_filled();
+            // SAFETY: It is mapped above, where it was charged.
+            unsafe { slot.set_filled() };
         }
         true
     }

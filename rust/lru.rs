@@ -183,6 +183,30 @@ impl Drop for Lists {
     }
 }
 
+/// Whether the core may split a folio, one day, that is not much used: a large anonymous one of
+/// ordinary memory.
+fn is_for_split(folio: Folio<'_>) -> bool {
+    folio.order() == span::HUGE_ORDER && folio.is_anon() && !folio.is_zone_device()
+}
+
+/// As [`offer_for_split`], where somebody else has charged what moved, and need not have made the
+/// list: mainline's engine does not.
+///
+/// # Safety
+///
+/// The folio is locked by us, and charged.
+///
+/// # Context
+///
+/// May sleep.
+pub(super) unsafe fn offer_moved_for_split(folio: Folio<'_>) {
+    // SAFETY: The caller's promise.
+    if is_for_split(folio) && unsafe { raw::folio_memcg_alloc_deferred(folio.as_ptr()) } == 0 {
+        // SAFETY: The caller's promise, and the list is there.
+        unsafe { offer_for_split(folio) };
+    }
+}
+
 /// Lets the core split a large anonymous folio of ordinary memory, one day, that is not much used.
 ///
 /// What a page fault brings is queued in the same way.
@@ -192,7 +216,7 @@ impl Drop for Lists {
 /// The folio is locked by us, and charged to a memcg that has the list for it
 /// (`folio_memcg_alloc_deferred()`).
 pub(super) unsafe fn offer_for_split(folio: Folio<'_>) {
-    if folio.order() == span::HUGE_ORDER && folio.is_anon() && !folio.is_zone_device() {
+    if is_for_split(folio) {
         // SAFETY: The caller's promise; the folio is of an order that has the list's links.
         unsafe { raw::deferred_split_folio(folio.as_ptr()) };
     }

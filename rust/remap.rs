@@ -269,7 +269,8 @@ impl Entries<'_> {
             // SAFETY: The value maps the target, which has been counted and referenced for it.
             unsafe { self.set(ptep, addr, pte) };
         }
-        slot.set_filled();
+        // SAFETY: It is mapped above, where it was charged.
+        unsafe { slot.set_filled() };
         true
     }
 }

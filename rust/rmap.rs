@@ -5,11 +5,13 @@
 use super::{
     folio::Folio,
     held_folio::LockedFolio,
-    raw, stats, task,
+    raw,
+    stats,
+    task,
     vma::{
         LockedWindow,
         VmaRange, //
-    },
+    }, //
 };
 use core::{
     marker::PhantomData,

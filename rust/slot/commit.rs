@@ -74,12 +74,8 @@ impl Slot {
         };
         dst.flush_dcache();
         if !dst.is_zone_device() {
-            // Who charged the source, as mainline's engine does, need not have made the list.
             // SAFETY: By the type invariants it is locked by us; the charge of the source is its.
-            if dst.order() > 1 && unsafe { raw::folio_memcg_alloc_deferred(dst.as_ptr()) } == 0 {
-                // SAFETY: As above, and the memcg has its list.
-                unsafe { lru::offer_for_split(dst) };
-            }
+            unsafe { lru::offer_moved_for_split(dst) };
             // INVARIANT: It has taken over a source that was off its list.
             self.held |= held::OFF_LRU;
         }
@@ -142,12 +138,15 @@ impl Slot {
     }
 
     /// Notes that the hole has been filled.
-    pub(in crate::mm) fn set_filled(&mut self) {
-        let is_charged = self.is_charged();
+    ///
+    /// # Safety
+    ///
+    /// The destination is mapped there, and [`Slot::is_charged`] was so.
+    pub(in crate::mm) unsafe fn set_filled(&mut self) {
         self.state = State::Filled;
-        if let Some(dst) = self.dst().filter(|_| is_charged) {
-            // SAFETY: By the type invariants it is locked by us; where it was charged its memcg has
-            // got the list.
+        if let Some(dst) = self.dst() {
+            // SAFETY: By the type invariants it is locked by us; `charge` has made the list of its
+            // memcg.
             unsafe { lru::offer_for_split(dst) };
         }
     }
