@@ -122,23 +122,28 @@ static void round_of_everything(struct __test_metadata *_metadata)
 
 /*
  * Three rounds alike. One per cent would be allowed, but a leak of all pages
- * on one of the ways is less than that.
+ * on one of the ways is less than that. Where more is free afterwards, memory
+ * of an earlier program was freed meanwhile, and could hide a leak: again.
  */
 TEST(free_memory)
 {
-	long before, after;
-	int round;
+	long before, after, allowed;
+	int round, tries = 4;
 
 	/* Let the processors keep few pages to themselves. */
 	ASSERT_EQ(0, file_write(PER_CPU_LISTS, "100000"));
 	round_of_everything(_metadata);
-	before = settle();
-	for (round = 0; round < 3; round++)
-		round_of_everything(_metadata);
 	after = settle();
+	do {
+		before = after;
+		allowed = before / 400;
+		for (round = 0; round < 3; round++)
+			round_of_everything(_metadata);
+		after = settle();
+		TH_LOG("%ld kB before, %ld kB after", before, after);
+	} while (after >= before + allowed && --tries);
 	ASSERT_EQ(0, file_write(PER_CPU_LISTS, "0"));
-	TH_LOG("%ld kB before, %ld kB after", before, after);
-	EXPECT_LT(labs(after - before), before / 400)
+	EXPECT_LT(labs(after - before), allowed)
 		TH_LOG("%ld kB before, %ld kB after", before, after);
 }
 
