@@ -3,11 +3,11 @@
 //! Filling holes with the driver's pages.
 
 use super::{
+    anon_vma,
     batch::Batch,
     huge::{
         HugeEntry,
-        LockedPmd,
-        SpareTable, //
+        LockedPmd, //
     },
     large,
     notifier::Bracket,
@@ -19,9 +19,9 @@ use super::{
         PmdEntry,
         PteTable, //
     },
-    rmap,
     slot::State,
     span::HUGE_ORDER,
+    spare_table::SpareTable,
     vma::LockedWindow,
     word::Reason, //
 };
@@ -106,7 +106,7 @@ fn no_level(error: Error) -> Reason {
 
 /// Does what else of the filling may sleep.
 fn charge_holes(batch: &mut Batch<'_>, window: &LockedWindow<'_>) -> Result<(), Reason> {
-    let area = rmap::prepare(window).map_err(|_| Reason::NoMemory)?;
+    let area = anon_vma::prepare(window).map_err(|_| Reason::NoMemory)?;
     batch.each_given_hole(|slot| slot.charge(&area));
     Ok(())
 }

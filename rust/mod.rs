@@ -6,6 +6,7 @@
 //! `ffi/`. Each type says what is held: see [`folio`] for locks and references, [`page_table`] for
 //! the page-table lock, [`batch`] for what must be given back.
 
+mod anon_vma;
 pub(crate) mod batch;
 pub(crate) mod call;
 pub(crate) mod debugfs;
@@ -19,6 +20,7 @@ pub(crate) mod large;
 mod leaf;
 pub(crate) mod lru;
 pub(crate) mod mapped;
+mod mappings;
 mod migration_entry;
 pub(crate) mod notifier;
 pub(crate) mod page_table;
@@ -30,6 +32,7 @@ mod settle;
 mod shared;
 pub(crate) mod slot;
 pub(crate) mod span;
+mod spare_table;
 pub(crate) mod split;
 pub(crate) mod stats;
 pub(crate) mod task;

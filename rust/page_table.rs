@@ -11,9 +11,9 @@ use super::{
     batch::Batch,
     call::Call,
     lru,
+    mappings::Mappings,
     place::Place,
     raw,
-    rmap::Mappings,
     slot::Slot,
     stats,
     vma::{

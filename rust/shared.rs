@@ -10,6 +10,7 @@
 //! core would unmap them as well, but does not know that a device writes.
 
 use super::{
+    anon_vma::Areas,
     batch::{
         Batch,
         Which, //
@@ -22,7 +23,6 @@ use super::{
         Level,
         LockedEntries, //
     },
-    rmap::Areas,
     slot::{
         held,
         Slot,

@@ -5,6 +5,7 @@
 mod commit;
 
 use super::{
+    anon_vma::AnonVma,
     folio::Folio,
     held_folio::{
         LockedFolio,
@@ -13,11 +14,7 @@ use super::{
     leaf,
     lru::Lists,
     migration_entry::Frozen,
-    raw,
-    rmap::{
-        self,
-        AnonVma, //
-    },
+    raw, rmap,
     span::WINDOW,
     word::{
         PfnWord,

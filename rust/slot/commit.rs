@@ -8,10 +8,10 @@ use super::{
     State, //
 };
 use crate::mm::{
+    anon_vma::Prepared,
     folio::Folio,
     lru,
     raw,
-    rmap::Prepared,
     vma::Window,
     word::Reason, //
 };
