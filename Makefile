@@ -20,7 +20,7 @@ help:
 	@echo '  make module              build the module, the test drivers and the test programs'
 	@echo '  make quick T=NAME        the same, then boot and run one test program (without T: the KUnit tests)'
 	@echo '  make quick T=NAME:TEST   one test of it, as hmm-tests:migrate or hmm-tests:hmm.hmm_device_private.migrate'
-	@echo '  make hmm-tests           boot and run the tests of mainline; ROUNDS=10 so often, ENGINE=mainline on its engine'
+	@echo '  make hmm-tests           boot and run the tests of mainline; ROUNDS=10 ten times, ENGINE=mainline on its engine'
 	@echo '  make mutants             take one guard after the other out of the module: does its test fail? (M="NAME..." some)'
 	@echo '  make shell               a shell in the machine; CMD="..." runs one command there instead'
 	@echo '  make kernel              build all, boot nothing'

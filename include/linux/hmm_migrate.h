@@ -201,9 +201,10 @@ struct hmm_migrate_result {
  * -E2BIG declines it.
  * Destinations in device-coherent memory are of order 0 always.
  *
- * In @finalize_and_map a word with MIGRATE has moved. A word with ERROR has
- * not; with VALID it has its destination, which is unlocked and put when the
- * callback has returned. A filled hole is in the page table already; other
+ * In @finalize_and_map a word with MIGRATE has moved: it has VALID, and the
+ * frame number and order of the destination; the source's is gone. A word with
+ * ERROR has not; with VALID it has its destination, which is unlocked and put
+ * when the callback has returned. A filled hole is in the page table already; other
  * pages follow, and the process may have unmapped one meanwhile. A driver fills
  * the device's own page table under mmu_interval_read_retry(): it is simplest
  * to do it after the call, with hmm_range_fault().
@@ -335,8 +336,8 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
  *
  * As hmm_migrate_range() without a result.
  *
- * Context: Process context; may sleep. The mmap lock is held for reading, and
- * the mm pinned.
+ * Context: Process context; may sleep. The mmap lock is held for reading, with
+ * a reference of mm_users (mmget(), not mmgrab()).
  * Return: as hmm_migrate_range().
  */
 int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
@@ -353,8 +354,8 @@ int hmm_vma_migrate(const struct hmm_migrate_ops *ops,
  * @private: for the callbacks
  * @result: (out) what became of the pages, or NULL
  *
- * Context: Process context; may sleep. The mmap lock is held for reading, and
- * the mm pinned.
+ * Context: Process context; may sleep. The mmap lock is held for reading, with
+ * a reference of mm_users (mmget(), not mmgrab()).
  * Return: 0 when the range was worked through, moved or not; -EINVAL for a bad
  * argument, and for an area of which nothing can ever move (hugetlb, DAX, shadow
  * stacks, secret memory, VM_IO, VM_PFNMAP and other special ones) or that may not
