@@ -7,10 +7,7 @@ use super::{
     raw,
     vma::VmaRange, //
 };
-use kernel::{
-    bindings,
-    prelude::*, //
-};
+use kernel::bindings;
 
 /// Mappings that are made, or taken away, under one page-table lock, and their statistics.
 ///
