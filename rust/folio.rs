@@ -192,16 +192,24 @@ impl<'a> Folio<'a> {
         is_marked_broken -> bool = folio_contain_hwpoisoned_page
     }
 
-    /// Whether one of its pages is broken.
+    /// Whether one of its pages is broken, as far as the core has counted it.
     ///
     /// Where a page of a large folio breaks that is off its list, the core marks the page alone.
     pub(crate) fn has_poison(self) -> bool {
         // SAFETY: This reads a number of the kernel's.
         let any_page_is = || unsafe { raw::num_poisoned_pages() } != 0;
+        self.is_marked_broken() || (self.is_large() && any_page_is() && self.has_broken_page())
+    }
+
+    /// Whether one of its pages is broken, also where the core is still at it: a page is marked
+    /// first, and counted when all that can be done for it has been tried.
+    pub(super) fn has_fresh_poison(self) -> bool {
+        self.is_marked_broken() || (self.is_large() && self.has_broken_page())
+    }
+
+    fn has_broken_page(self) -> bool {
         // SAFETY: By the type invariants the folio is valid, and so are its pages.
-        let is_broken = |number| unsafe { raw::page_hwpoison(self.page(number)) };
-        let is_page_broken = || any_page_is() && (0..self.pages()).any(is_broken);
-        self.is_marked_broken() || (self.is_large() && is_page_broken())
+        (0..self.pages()).any(|number| unsafe { raw::page_hwpoison(self.page(number)) })
     }
 
     /// Whether a page of system memory has tags beside its contents, which no driver copies.

@@ -263,31 +263,57 @@ TEST_F(poison, off_its_list)
 	EXPECT_EQ(self->pfn, pfn_of(self->memory + BROKEN * PAGE));
 }
 
-/*
- * It breaks while a driver has it. Either its contents were saved, or whoever
- * reads it is told; all others have moved.
- */
-TEST_F(poison, meanwhile)
+/* Breaks a page while a driver has what it is asked to move. */
+static void break_meanwhile(struct __test_metadata *_metadata, int fd,
+			    struct hmm_test_move *move, __u64 pfn)
 {
-	struct hmm_test_move move;
 	pthread_t thread;
 	void *ret;
 
-	move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
-	move.driver.delay_alloc_us = DELAY;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves, &move));
-	ASSERT_EQ(0, own_wait_for_callback(self->fd));
+	move->driver.delay_alloc_us = DELAY;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves, move));
+	ASSERT_EQ(0, own_wait_for_callback(fd));
 	/* The kernel says that it can do nothing about such a page. */
-	write_pfn(INJECT "corrupt-pfn", self->pfn);
-	EXPECT_TRUE(is_poisoned(self->pfn));
-	EXPECT_EQ(1, own_stats(self->fd).in_callback);
+	write_pfn(INJECT "corrupt-pfn", pfn);
+	EXPECT_TRUE(is_poisoned(pfn));
+	EXPECT_EQ(1, own_stats(fd).in_callback);
 	ASSERT_EQ(0, pthread_join(thread, &ret));
 	EXPECT_EQ(NULL, ret);
-	EXPECT_LE(PAGES - 1, move.result.migrated)
+}
+
+/* The page stays, whatever has been copied; all others have moved. */
+TEST_F(poison, meanwhile)
+{
+	struct hmm_test_move move;
+
+	move = own_request(self->memory, PAGES, HMM_TEST_TO_DEVICE, 0);
+	break_meanwhile(_metadata, self->fd, &move, self->pfn);
+	EXPECT_EQ(1, move.result.left[HMM_TEST_POISONED])
 		TH_LOG("%s", own_describe(&move.result));
-	EXPECT_TRUE(move.result.migrated == PAGES ?
-		    wrong(self->memory, PAGES, 1) == -1 :
-		    only_one_is_lost(self->memory));
+	EXPECT_EQ(PAGES - 1, move.result.migrated);
+	EXPECT_EQ(self->pfn, pfn_of(self->memory + BROKEN * PAGE));
+}
+
+/* A huge page stays whole. Another time all but the broken page move. */
+TEST_F(poison, huge_page_meanwhile)
+{
+	struct hmm_test_move move;
+	char *memory;
+
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	memory = huge_pages_map(1, 1);
+	ASSERT_NE(NULL, memory);
+	self->pfn = pfn_of(memory + BROKEN * PAGE);
+	move = own_request(memory, TABLE, HMM_TEST_TO_DEVICE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
+	break_meanwhile(_metadata, self->fd, &move, self->pfn);
+	EXPECT_EQ(TABLE, move.result.left[HMM_TEST_POISONED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(2048, huge_pages_kb(memory));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	expect_one_left(_metadata, self->fd, memory, TABLE, BROKEN);
+	pages_unmap(memory, TABLE);
 }
 
 /* The driver alone can tell of its device's memory, and nothing is lost. */

@@ -21,7 +21,8 @@ impl Slot {
     ///
     /// # Errors
     ///
-    /// [`Reason::Pinned`] where a reference has appeared; nothing has changed then.
+    /// [`Reason::Pinned`] where a reference has appeared, [`Reason::Poisoned`] where the source has
+    /// broken; nothing has changed then.
     pub(crate) fn migrate(&mut self) -> Result<(), Reason> {
         let (Some(src), Some(dst), State::Given) = (self.src(), self.dst(), self.state) else {
             return Err(Reason::Declined);
@@ -29,6 +30,10 @@ impl Slot {
         let off_lru = self.holds(held::OFF_LRU) || self.is_of_device();
         if src.is_mapped() || !off_lru {
             return Err(Reason::Raced);
+        }
+        if src.has_fresh_poison() {
+            // The driver has copied it before or after it broke, and need not know.
+            return Err(Reason::Poisoned);
         }
         if !src.is_anon() {
             // SAFETY: Both are locked by us; the source is unmapped and off the LRU, and the

@@ -172,11 +172,12 @@ static void alloc_and_copy(struct vm_area_struct *vma, unsigned long start,
 	unsigned int order;
 	hmm_pfn_t offered;
 
-	atomic_inc(&driver_in_callback);
 	contract_window(call, vma, start, end);
 	if (npages > WINDOW_PAGES)
 		npages = 0;
 	contract_offer(call, vma, pfns, npages);
+	/* A test that waits for this may have pages break now. */
+	atomic_inc(&driver_in_callback);
 	memcpy(call->offered, pfns, npages * sizeof(*pfns));
 	call->last_given = 0;
 
