@@ -11,6 +11,7 @@ use crate::{
             DeviceStays,
             Fault, //
         },
+        lru,
         place::Place,
         raw,
         scratch::{
@@ -175,7 +176,9 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
             return Ok(fault_of_errno(errno));
         }
         if let Some(Outcome::Left(Reason::Pinned | Reason::Partial)) = outcome {
-            // Whoever holds the reference has to run before the access is repeated.
+            // Whoever holds the reference has to run before the access is repeated. Another
+            // processor's batch may hold it, and lets go when it is asked to.
+            lru::drain_all();
             task::give_way();
         }
         Ok(0)

@@ -30,10 +30,11 @@ pub(crate) fn drain_local() {
 ///
 /// # Context
 ///
-/// May sleep for long. No folio lock may be held: others wait for it meanwhile.
+/// May sleep for long: whoever waits for a folio lock that is held does so meanwhile.
 pub(crate) fn drain_all() {
     stats::count(stats::Counter::LruDrains, 1);
-    // SAFETY: The callers hold no lock that the drain on another processor could want.
+    // SAFETY: The callers hold at most an mmap lock and a folio lock, which the drain on another
+    // processor does not want.
     unsafe { raw::lru_add_drain_all() };
 }
 

@@ -173,6 +173,50 @@ TEST_F(faults, page_is_in_use)
 	EXPECT_EQ(0, end_of(child));
 }
 
+/* Unmaps a locked page on a processor, which keeps a reference for a while. */
+static void *thread_unmaps(void *memory)
+{
+	on_cpu(1);
+	pages_unmap(memory, 1);
+	return NULL;
+}
+
+/*
+ * That reference is in a batch that nobody else empties: the access is repeated
+ * once. Now and then something else has emptied it before.
+ */
+TEST_F(faults, in_a_batch_of_another_processor)
+{
+	__u64 faults = 0;
+	pthread_t thread;
+	char *memory;
+	pid_t child;
+	int round, fds[2];
+	char go;
+
+	for (round = 0; round < 8 && faults < 2; round++) {
+		memory = pages_map(1);
+		ASSERT_EQ(0, mlock(memory, PAGE));
+		fill(memory, 1, 1);
+		ASSERT_EQ(1, own_to_device(self->fd, memory, 1));
+		ASSERT_EQ(0, pipe(fds));
+		child = fork();
+		if (!child)
+			_exit(read(fds[0], &go, 1) == 1 &&
+			      page_is(memory, 0, 1) ? 0 : 1);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, thread_unmaps,
+					    memory));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		faults = own_stats(self->fd).faults;
+		ASSERT_EQ(1, write(fds[1], "", 1));
+		EXPECT_EQ(0, end_of(child));
+		faults = own_stats(self->fd).faults - faults;
+		close(fds[0]);
+		close(fds[1]);
+	}
+	EXPECT_EQ(2, faults);
+}
+
 /* A driver that calls with a wrong argument gets its process a signal. */
 TEST_F(faults, bad_argument)
 {
