@@ -30,7 +30,10 @@ use crate::{
             Timer,
             Wait, //
         },
-        task,
+        task::{
+            self,
+            NoFs, //
+        },
         vma::LockedRange,
         watch,
         word::{
@@ -56,6 +59,8 @@ fn run_stages(driver: &impl MigrateOps, batch: &mut Batch<'_>) {
     let Some(unmapped) = unmapped else {
         return;
     };
+    // A file system may be waiting for pages that are locked here: the driver does not wait for it.
+    let _no_fs = unmapped.may_have_files().then(NoFs::begin);
     // From here on the driver is told of the end, come what may.
     let copied = finalize::copy(unmapped, driver);
     let migrated = finalize::migrate(copied, goes_on(Stage::Copy));

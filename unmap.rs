@@ -29,6 +29,11 @@ use kernel::sync::barrier::{
 pub(crate) struct Unmapped<'b, 's>(&'b mut Batch<'s>);
 
 impl<'b, 's> Unmapped<'b, 's> {
+    /// Whether sources may be pages of files.
+    pub(crate) fn may_have_files(&self) -> bool {
+        self.0.may_have_files()
+    }
+
     /// Takes the batch over for the next stage.
     pub(crate) fn into_batch(self) -> &'b mut Batch<'s> {
         self.0

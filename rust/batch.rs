@@ -221,6 +221,12 @@ impl<'s> Batch<'s> {
         self.has.holes
     }
 
+    /// Whether pages of files may be in it.
+    pub(crate) fn may_have_files(&self) -> bool {
+        let window = self.place.window();
+        self.call.policy.to_system() && window.is_some_and(|window| !window.range().is_anonymous())
+    }
+
     /// Adds a folio of device memory, which is mapped wherever its reverse mapping says.
     ///
     /// # Errors

@@ -112,17 +112,21 @@ impl<'a> VmaRange<'a> {
         unsafe { raw::vma_is_mlocked(self.vma()) }
     }
 
+    /// Whether no file is mapped here.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        // SAFETY: By the type invariants the area is valid and locked.
+        unsafe { raw::vma_is_anonymous(self.vma()) }
+    }
+
     /// Whether missing pages may be filled: anonymous memory whose faults nobody has reserved, and
     /// which is to have no tags, as memory of a device may have none.
     pub(crate) fn may_fill_holes(&self) -> bool {
         let vma = self.vma();
 
         // SAFETY: By the type invariants the area is valid and locked.
-        let anonymous = unsafe { raw::vma_is_anonymous(vma) };
-        // SAFETY: As above.
         let tagged = unsafe { raw::vma_has_tags(vma) };
         // SAFETY: As above.
-        anonymous && !tagged && !unsafe { raw::userfaultfd_missing(vma) }
+        self.is_anonymous() && !tagged && !unsafe { raw::userfaultfd_missing(vma) }
     }
 
     /// Whether a hole may be filled with a folio as large as what one entry maps: neither the area

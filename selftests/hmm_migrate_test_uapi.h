@@ -68,7 +68,8 @@ enum hmm_test_reason {
  * KIND:    an offered page is of a kind that the call did not ask for
  * FINAL:   the words in finalize_and_map do not follow from those given
  * RETURN:  the words or the result after the call are malformed or disagree
- * CONTEXT: a callback ran without the mmap lock, or in atomic context
+ * CONTEXT: a callback ran without the mmap lock, in atomic context, or could
+ *	    wait for a file system while pages of files were locked
  */
 #define HMM_TEST_CONTRACT_PAIRS		_BITUL(0)
 #define HMM_TEST_CONTRACT_WINDOW	_BITUL(1)

@@ -16,6 +16,16 @@ __helper void hmm_raw_sleep_one_tick(void)
 	schedule_timeout_killable(1);
 }
 
+__helper unsigned int hmm_raw_memalloc_nofs_save(void)
+{
+	return memalloc_nofs_save();
+}
+
+__helper void hmm_raw_memalloc_nofs_restore(unsigned int flags)
+{
+	memalloc_nofs_restore(flags);
+}
+
 __helper void hmm_raw_gate_enable(struct hmm_migrate_gate *gate)
 {
 	static_branch_enable(&gate->key);

@@ -167,7 +167,9 @@ struct hmm_migrate_result {
  * Context: both run in process context and may sleep. The sources are locked
  * and unmapped, and stay so: their locks and references are not the driver's,
  * nor is the mmap lock. The callbacks must not touch the range through user
- * addresses, take the mmap lock, or wait for another migration. The copies
+ * addresses, take the mmap lock, or wait for another migration. Where sources
+ * may be pages of files, allocations do not wait for file systems (as within
+ * memalloc_nofs_save()), and a callback must not do so either. The copies
  * must be complete when @alloc_and_copy returns, and the words are not there
  * any more when a callback has returned.
  *

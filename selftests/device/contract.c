@@ -4,6 +4,7 @@
  */
 #include <linux/memremap.h>
 #include <linux/page-flags.h>
+#include <linux/sched.h>
 
 #include "device.h"
 
@@ -88,6 +89,9 @@ static void offered_page(struct call *call, struct vm_area_struct *vma,
 	if (!page)
 		return;
 	folio = page_folio(page);
+	if (!folio_test_anon(folio))
+		require(call, HMM_TEST_CONTRACT_CONTEXT,
+			current->flags & PF_MEMALLOC_NOFS);
 	call->result.offered += 1 << hmm_migrate_pfn_order(word);
 
 	if (vma && !(vma->vm_flags & VM_WRITE))
