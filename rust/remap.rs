@@ -113,6 +113,13 @@ impl Entries<'_> {
         let (Some(src), Some(target)) = (slot.src(), slot.target()) else {
             return;
         };
+        if slot.count() == 1 {
+            if let Some(frozen) = self.frozen(slot.index(), src.pfn()) {
+                target.get();
+                self.map(slot.index(), frozen, target, 0, 1);
+            }
+            return;
+        }
         let pages = slot.pages();
         let mut number = 0;
         while number < pages.len() {
