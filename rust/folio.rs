@@ -203,8 +203,11 @@ impl<'a> Folio<'a> {
 
     /// Whether one of its pages is broken, also where the core is still at it: a page is marked
     /// first, and counted when all that can be done for it has been tried.
+    ///
+    /// Of a device's memory the core leaves that to the driver.
     pub(super) fn has_fresh_poison(self) -> bool {
-        self.is_marked_broken() || (self.is_large() && self.has_broken_page())
+        let may_be_inside = self.is_large() && !self.is_zone_device();
+        self.is_marked_broken() || (may_be_inside && self.has_broken_page())
     }
 
     fn has_broken_page(self) -> bool {
