@@ -114,6 +114,7 @@ impl Entries<'_> {
             return;
         };
         if slot.count() == 1 {
+            // Mostly so: its entry is taken apart once, not to count it and again to write it.
             if let Some(frozen) = self.frozen(slot.index(), src.pfn()) {
                 target.get();
                 self.map(slot.index(), frozen, target, 0, 1);
