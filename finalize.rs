@@ -78,6 +78,10 @@ pub(crate) fn finalize<'b, 's>(
 }
 
 /// Maps every page where it now is, and gives back all that is held.
+///
+/// # Context
+///
+/// May sleep.
 pub(crate) fn settle(Told(batch): Told<'_, '_>) {
     batch.settle(Which::All);
 }

@@ -17,8 +17,8 @@
 //! ```
 //!
 //! A range is worked through in windows of at most one page table. Each stage consumes the one
-//! before it. Until the driver is called a stage may find that nothing is left, and the batch that
-//! it drops restores every page; afterwards `finalize` always runs.
+//! before it. Until the driver is called a stage may find that nothing is left, and the window's
+//! batch, when it is dropped, restores every page; afterwards `finalize` always runs.
 //!
 //! # Locks
 //!

@@ -94,9 +94,8 @@ fn migrate_window<'a>(
     stats::count(Counter::Windows, 1);
     call.begin_window();
     loop {
-        let mut batch = Batch::new(call, place, scratch.lend(offset, pages));
-        run_stages(driver, &mut batch);
-        drop(batch);
+        let lent = scratch.lend(offset, pages);
+        Batch::with(call, place, lent, |batch| run_stages(driver, batch));
         match call.take_retry() {
             None => break,
             // To wait for the other processors costs milliseconds, too much for a fault, which is

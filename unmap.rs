@@ -10,7 +10,6 @@
 use crate::mm::{
     batch::Batch,
     call::Call,
-    rmap,
     slot::Slot,
     stats::Stage,
     watch::Watch,
@@ -54,7 +53,7 @@ pub(crate) fn unmap<'b, 's>(isolated: Isolated<'b, 's>) -> Option<Unmapped<'b, '
         return Some(Unmapped(batch));
     }
     if batch.is_mapped_elsewhere() {
-        unmap_others(batch);
+        batch.unmap_others();
     }
 
     // Entries are cleared before references are counted: a fast pin takes its reference first, and
@@ -73,32 +72,17 @@ pub(crate) fn unmap<'b, 's>(isolated: Isolated<'b, 's>) -> Option<Unmapped<'b, '
     batch.has_offers().then_some(Unmapped(batch))
 }
 
-/// Puts migration entries wherever else the sources are mapped: by the page table, or, with one
-/// flush of the TLB for all, page by page.
-fn unmap_others(batch: &mut Batch<'_>) {
-    let mut is_unmapped_by_pages = false;
-    batch.unmap_shared();
-    batch.each_source(|source| {
-        if source.src().is_some_and(|src| src.is_mapped()) {
-            source.unmap_others();
-            is_unmapped_by_pages = true;
-        }
-        Ok(())
-    });
-    if is_unmapped_by_pages {
-        rmap::flush_unmapped();
-    }
-}
-
-/// What has broken since it was collected stays. Memory failure has no reference to what is off
-/// its list.
+/// What has broken since it was collected stays.
+///
+/// Memory failure has no reference to what is off its list.
 fn find_poison(source: &Slot) -> Result<(), Reason> {
     let has_poison = source.src().is_some_and(|src| src.has_poison());
     (!has_poison).then_some(()).ok_or(Reason::Poisoned)
 }
 
-/// What has tags stays: a driver's copy would come without them. Nobody can set one any more, but
-/// whoever had a reference until a moment ago may have.
+/// What has tags stays: a driver's copy would come without them.
+///
+/// Nobody can set one any more, but whoever had a reference until a moment ago may have.
 fn find_tags(source: &Slot) -> Result<(), Reason> {
     // References are counted first.
     smp_mb(Read);

@@ -51,8 +51,9 @@ void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start,
 #endif
 
 #ifdef __BINDGEN__
-/* A macro, and of constants that bindgen does not know on each architecture. */
+/* Macros, and of constants that bindgen does not know on each architecture. */
 static const unsigned long HMM_MIGRATE_TABLE_SIZE = PMD_SIZE;
+static const gfp_t HMM_MIGRATE_RETRY_MAYFAIL = __GFP_RETRY_MAYFAIL;
 #endif
 
 /* The static key that switches the counters on, in a type that Rust can name. */

@@ -50,18 +50,18 @@ pub(crate) struct COps {
 }
 
 impl COps {
-    fn call(&self, callback: Callback, place: &Place<'_>, words: &[Cell<PfnWord>]) {
-        // The driver takes the window's pages as the number of words.
-        if words.len() < place.pages() {
-            return;
-        }
+    /// Calls one of the two.
+    ///
+    /// # Safety
+    ///
+    /// As for the function of [`MigrateOps`] that it stands for.
+    unsafe fn call(&self, callback: Callback, place: &Place<'_>, words: &[Cell<PfnWord>]) {
         let vma = match place {
             Place::Vma(window) => window.range().vma(),
             Place::Run { .. } | Place::Device { .. } => core::ptr::null_mut(),
         };
-        // SAFETY: By the type invariants the callbacks may be called so, and do not keep the words;
-        // `PfnWord` has the layout of `hmm_pfn_t`, may be written through a `Cell`, and there is
-        // one for each page.
+        // SAFETY: The caller's promise, and by the type invariants the driver's; `PfnWord` has the
+        // layout of `hmm_pfn_t`, and may be written through a `Cell`.
         unsafe {
             callback(
                 vma,
@@ -77,12 +77,14 @@ impl COps {
 // SAFETY: By the type invariants both callbacks keep this contract; what they write is checked all
 // the same.
 unsafe impl MigrateOps for COps {
-    fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]) {
-        self.call(self.alloc_and_copy, place, words);
+    unsafe fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]) {
+        // SAFETY: The caller's promise.
+        unsafe { self.call(self.alloc_and_copy, place, words) };
     }
 
-    fn finalize_and_map(&self, place: &Place<'_>, words: &[Cell<PfnWord>]) {
-        self.call(self.finalize_and_map, place, words);
+    unsafe fn finalize_and_map(&self, place: &Place<'_>, words: &[Cell<PfnWord>]) {
+        // SAFETY: The caller's promise.
+        unsafe { self.call(self.finalize_and_map, place, words) };
     }
 }
 
@@ -91,7 +93,7 @@ unsafe impl MigrateOps for COps {
 /// # Safety
 ///
 /// `ops` is NULL or points to a valid table, whose callbacks keep the contract of [`MigrateOps`]
-/// with `private`.
+/// with `private` while the value that is returned exists.
 ///
 /// # Errors
 ///

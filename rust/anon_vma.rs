@@ -125,7 +125,9 @@ impl Areas<'_> {
     }
 
     /// Does something in each area that may have some of `count` pages, from the page offset
-    /// `first` on: with what it has of them, and how many come before that. False ends the walk.
+    /// `first` on.
+    ///
+    /// It is given what the area has of them, and how many come before that; false ends the walk.
     ///
     /// The order is that of `rmap_walk()`, on which fork() and mremap() rely: entries that they
     /// copy or move meanwhile are found in the end.

@@ -84,8 +84,8 @@ impl Slots<'_> {
 /// Dropping it restores what has not migrated and completes what has: commit and rollback are one
 /// routine, [`Batch::settle`]. It never holds a lock that forbids sleeping.
 ///
-/// It stays in the frame of whoever works through the window, so that it is settled whatever
-/// becomes of the stages, which lend it to each other.
+/// It stays in the frame of [`Batch::with`], so that it is settled whatever becomes of the stages,
+/// which lend it to each other: nobody can forget it.
 pub(crate) struct Batch<'s> {
     call: &'s Call,
     place: &'s Place<'s>,
@@ -111,9 +111,24 @@ struct Kinds {
 }
 
 impl<'s> Batch<'s> {
+    /// Lends a batch without slots to `work`, and settles it afterwards.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    #[inline(always)]
+    pub(crate) fn with<R>(
+        call: &'s Call,
+        place: &'s Place<'s>,
+        lent: Lent<'s>,
+        work: impl FnOnce(&mut Self) -> R,
+    ) -> R {
+        work(&mut Self::new(call, place, lent))
+    }
+
     /// No slots yet.
     #[inline(always)]
-    pub(crate) fn new(call: &'s Call, place: &'s Place<'s>, lent: Lent<'s>) -> Self {
+    pub(super) fn new(call: &'s Call, place: &'s Place<'s>, lent: Lent<'s>) -> Self {
         if !call.is_again() {
             // Where pages were found that are gone by now, others may have them.
             let reason = match place {
@@ -164,8 +179,12 @@ impl<'s> Batch<'s> {
         self.slots.len
     }
 
-    /// Ends the time of all slots, which hold nothing any more.
-    pub(super) fn forget_slots(&mut self) {
+    /// Ends the time of all slots.
+    ///
+    /// # Safety
+    ///
+    /// They hold nothing any more.
+    pub(super) unsafe fn forget_slots(&mut self) {
         // INVARIANT: None is needed.
         self.slots.len = 0;
     }
@@ -239,7 +258,9 @@ impl<'s> Batch<'s> {
         Ok(())
     }
 
-    /// Adds a source. To be asked before: [`Self::is_full`].
+    /// Adds a source.
+    ///
+    /// To be asked before: [`Self::is_full`].
     #[inline(always)]
     pub(super) fn push_source(&mut self, slot: Slot) {
         self.has.sources = true;

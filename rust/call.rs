@@ -355,8 +355,18 @@ impl Call {
 /// * The words are not used when a function has returned.
 pub(crate) unsafe trait MigrateOps {
     /// Allocates destinations for the pages that `words` offer, and copies to them.
-    fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);
+    ///
+    /// # Safety
+    ///
+    /// There is a word for each page of `place`. What they offer is locked, and stays so until
+    /// [`Self::finalize_and_map`] has returned.
+    unsafe fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);
 
     /// Learns what has moved, before the processes' entries lead to it; holes are filled by then.
-    fn finalize_and_map(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);
+    ///
+    /// # Safety
+    ///
+    /// [`Self::alloc_and_copy`] has returned. The words are as many, and say what became of those
+    /// that it wrote; the destinations that they name are still locked.
+    unsafe fn finalize_and_map(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);
 }

@@ -40,7 +40,9 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Makes the files. Without debugfs there are none, which is no error.
+    /// Makes the files.
+    ///
+    /// Without debugfs there are none, which is no error.
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         let dir = Dir::new(c"hmm_migrate");
         try_pin_init!(Self {

@@ -32,6 +32,10 @@ pub(crate) enum Verdict {
 ///
 /// The kernel knows that for a block of them at once, and to ask it takes longer than anything else
 /// that is checked.
+///
+/// # Invariants
+///
+/// `block` is the number of a block of which each frame has a `struct page`, or that of none.
 pub(crate) struct Frames {
     block: usize,
 }
@@ -48,6 +52,7 @@ impl Frames {
             if !unsafe { raw::pfn_valid(pfn) } {
                 return false;
             }
+            // INVARIANT: As just found.
             self.block = block;
         }
         true

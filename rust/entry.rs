@@ -161,7 +161,9 @@ impl Entries<'_> {
     }
 
     /// Puts a migration entry in the place of one that maps page `number` of a folio, or stands for
-    /// it; with it comes what it says. The page still counts as mapped.
+    /// it; with it comes what it says.
+    ///
+    /// The page still counts as mapped.
     ///
     /// # Errors
     ///
@@ -241,7 +243,9 @@ pub(crate) struct HoleEntry<'t, 'b, 's> {
 }
 
 impl HoleEntry<'_, '_, '_> {
-    /// Offers it to the driver. Nothing is changed: the entry may be filled by others meanwhile.
+    /// Offers it to the driver.
+    ///
+    /// Nothing is changed: the entry may be filled by others meanwhile.
     pub(crate) fn offer(self) {
         self.table.push_hole(self.index);
     }
@@ -266,7 +270,8 @@ pub(crate) struct PageEntry<'t, 'b, 's> {
 impl<'t, 'b, 's> PageEntry<'t, 'b, 's> {
     /// The folio that the page is part of.
     pub(crate) fn folio(&self) -> Folio<'_> {
-        // SAFETY: It is mapped here, which keeps it while the table is locked.
+        // SAFETY: It is mapped here, which keeps it while the table is locked; once it is frozen,
+        // the mapping's reference does.
         unsafe { Folio::from_raw(self.folio) }
     }
 
@@ -381,8 +386,9 @@ impl LockedEntry<'_, '_, '_> {
         }
         // SAFETY: Lock and a mapping's reference go to the slot, or are the fault handler's.
         let slot =
-            unsafe { Slot::source(folio, pages, first, flags, held::OWN_ENTRY, self.borrowed) }
-                .with_entry(entry, frozen);
+            unsafe { Slot::source(folio, pages, first, flags, held::OWN_ENTRY, self.borrowed) };
+        // SAFETY: The entry of its first page.
+        let slot = unsafe { slot.with_entry(entry, frozen) };
         // The lock is the slot's now.
         ManuallyDrop::new(self).entry.table.push(slot);
         Ok(())
@@ -410,9 +416,10 @@ impl LockedEntry<'_, '_, '_> {
     fn freeze_page(&mut self, number: usize) -> Result<(pte_t, Frozen), Reason> {
         let index = self.entry.index + number;
         let present = leaf::pte_present(self.entry.pte);
-        // SAFETY: By the type invariants the folio is valid.
+        // SAFETY: Entries that are frozen have not given up their references yet.
         let folio = unsafe { Folio::from_raw(self.entry.folio) };
-        // SAFETY: By the type invariants the folio is locked, and the entry maps its page.
+        // SAFETY: The folio is locked until the entry is mapped again, and the table now. The entry
+        // maps this page of it, in the way in which the first one does.
         unsafe {
             self.entry
                 .table

@@ -258,7 +258,7 @@ impl<'a> Folio<'a> {
     }
 
     /// Whether it is of a file that can move it, and whose pages the kernel may read.
-    fn file_can_migrate(self) -> bool {
+    pub(super) fn file_can_migrate(self) -> bool {
         // What the file loses meanwhile, it frees after RCU readers are done with it.
         let _reading = rcu::read_lock();
         // SAFETY: By the type invariants the folio is valid.

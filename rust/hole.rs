@@ -87,7 +87,7 @@ fn fill_table(
                 return Ok(());
             }
             // The huge zero page was offered, but the driver had nothing as large.
-            Level::Leaf(pmd) if is_zero_page(batch, pmd) => large::split_zero_page(pmd),
+            Level::Leaf(pmd) if is_zero_page(batch, pmd) => large::split_zero_page(window, pmd),
             Level::Leaf(_) | Level::Hole => return Err(Reason::Raced),
         }
     }

@@ -78,8 +78,8 @@ impl<'b, 's> LockedPmd<'b, 's> {
     pub(crate) fn lock(batch: &'b mut Batch<'s>, pmd: PmdEntry<'_>) -> Option<Self> {
         let window = (batch.place().window()).filter(|window| window.is_same(pmd.window()))?;
         stats::count(stats::Counter::PageTableLocks, 1);
-        // SAFETY: The mm is valid, and its mmap lock, by the invariants of a `Place`, keeps the
-        // table that `pmd` is in.
+        // SAFETY: The mm is valid, and its mmap lock, by the type invariants of a `LockedWindow`,
+        // keeps the table that `pmd` is in.
         let ptl = unsafe { raw::pmd_lock(window.range().mm(), pmd.as_ptr()) };
         // INVARIANT: Just taken.
         Some(Self {
@@ -309,7 +309,8 @@ pub(crate) struct HugePage<'t, 'b, 's> {
 impl<'t, 'b, 's> HugePage<'t, 'b, 's> {
     /// The folio.
     pub(crate) fn folio(&self) -> Folio<'_> {
-        // SAFETY: It is mapped here, which keeps it while the entry is locked.
+        // SAFETY: It is mapped here, which keeps it while the entry is locked; once it is frozen,
+        // a reference of ours or of the fault handler does.
         unsafe { Folio::from_raw(self.folio) }
     }
 
@@ -372,8 +373,9 @@ impl LockedHuge<'_, '_, '_> {
         unsafe { self.folio().free_swap() }
     }
 
-    /// Puts a migration entry in the place of this one, and the folio into the batch. `bracket` is
-    /// that of the window.
+    /// Puts a migration entry in the place of this one, and the folio into the batch.
+    ///
+    /// `bracket` is that of the window.
     ///
     /// # Errors
     ///
@@ -415,7 +417,7 @@ impl LockedHuge<'_, '_, '_> {
         if lock.call().is_fault_in(window.start()..window.end()) {
             flags |= FAULT;
         }
-        // SAFETY: By the type invariants the folio is valid.
+        // SAFETY: The reference taken above, or the fault handler's, keeps it.
         let folio = unsafe { Folio::from_raw(folio) };
         // SAFETY: The lock, and the reference taken above, go to the slot, or are the fault
         // handler's.

@@ -9,6 +9,7 @@ use super::{
     page_table::PmdEntry,
     raw,
     stats,
+    vma::LockedWindow,
     word::Reason, //
 };
 
@@ -72,10 +73,11 @@ pub(crate) fn may_split(folio: Folio<'_>) -> Result<(), Reason> {
 }
 
 /// Replaces the entry of the huge zero page by a page table of zero pages.
-pub(super) fn split_zero_page(pmd: PmdEntry<'_>) {
-    let window = pmd.window();
-    // SAFETY: The area is valid, and its mmap lock is held; the function looks again under the
-    // lock that it takes.
+///
+/// `pmd` is the entry that the window belongs to.
+pub(super) fn split_zero_page(window: &LockedWindow<'_>, pmd: PmdEntry<'_>) {
+    // SAFETY: The area is valid, and by the type invariants its mmap lock is held; the function
+    // looks again under the lock that it takes.
     unsafe { raw::split_huge_pmd(window.range().vma(), pmd.as_ptr(), window.start()) };
 }
 

@@ -79,8 +79,6 @@ impl Lists {
 
     /// Takes a folio off its list; false if it is on none.
     ///
-    /// The caller has its lock and a reference.
-    ///
     /// # Context
     ///
     /// Nothing may sleep from here on until the lists are dropped: interrupts are off.

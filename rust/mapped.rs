@@ -105,9 +105,8 @@ impl Mapping {
             pfn,
         };
         let all = place(named);
-        let mut batch = Batch::new(call, &all, scratch.lend(first, all.pages()));
-        let run = count_run(&mut batch, pfn);
-        drop(batch);
+        let lent = scratch.lend(first, all.pages());
+        let run = Batch::with(call, &all, lent, |batch| count_run(batch, pfn));
         let run = whole_folios(pfn, run, named, |pfn| folio_of(call, pfn));
         (run >= SHORTEST).then(|| work(scratch, &place(run)))
     }

@@ -19,8 +19,7 @@ use kernel::bindings::{
 
 /// The migration entry that says the same for the next page frame.
 pub(crate) fn next(pte: pte_t) -> pte_t {
-    // SAFETY: A function of the value, which the callers know to be a migration entry: its offset
-    // is a frame number.
+    // SAFETY: Arithmetic on the value, whatever that is.
     unsafe { raw::pte_next_swp_offset(pte) }
 }
 

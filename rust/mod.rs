@@ -26,7 +26,7 @@ pub(crate) mod notifier;
 pub(crate) mod page_table;
 pub(crate) mod place;
 mod remap;
-pub(crate) mod rmap;
+mod rmap;
 pub(crate) mod scratch;
 mod settle;
 mod shared;

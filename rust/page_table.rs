@@ -132,7 +132,7 @@ pub(super) fn make_entry<'a>(window: &'a LockedWindow<'a>) -> Result<PmdEntry<'a
 
     // SAFETY: By the invariants of the window its mm is valid, and the mmap lock is held.
     let pgd = unsafe { raw::pgd_offset(mm, addr) };
-    // SAFETY: As above.
+    // SAFETY: The same, and the entry is the one for the address.
     let p4d = NonNull::new(unsafe { raw::p4d_alloc(mm, pgd, addr) }).ok_or(ENOMEM)?;
     // SAFETY: The level above is there.
     let pud = NonNull::new(unsafe { raw::pud_alloc(mm, p4d.as_ptr(), addr) }).ok_or(ENOMEM)?;
@@ -142,7 +142,7 @@ pub(super) fn make_entry<'a>(window: &'a LockedWindow<'a>) -> Result<PmdEntry<'a
     if !unsafe { raw::pud_none(value) } && !is_table(value) {
         return Err(EAGAIN);
     }
-    // SAFETY: As above.
+    // SAFETY: The mm is valid, and its mmap lock held; the entry above is empty, or has a table.
     let pmd = NonNull::new(unsafe { raw::pmd_alloc(mm, pud.as_ptr(), addr) }).ok_or(ENOMEM)?;
     // INVARIANT: Found by walking down to the window.
     Ok(PmdEntry {

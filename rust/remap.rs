@@ -105,7 +105,9 @@ impl Entries<'_> {
     }
 
     /// Maps those pages of a slot whose migration entries are here, and still there, each as its
-    /// own says. The slot keeps what it holds.
+    /// own says.
+    ///
+    /// The slot keeps what it holds.
     ///
     /// Pages that follow each other are counted at once: a folio is mlocked when it is mapped
     /// whole.
@@ -170,7 +172,9 @@ impl Entries<'_> {
     }
 
     /// Maps `count` pages of `target`, from page `number` on, in the place of migration entries
-    /// that say the same. The mappings' references have been taken.
+    /// that say the same.
+    ///
+    /// The mappings' references have been taken.
     fn map(
         &mut self,
         index: usize,

@@ -36,7 +36,7 @@ pub(super) unsafe fn unmap(folio: Folio<'_>) {
 }
 
 /// Flushes what [`unmap`] of this task has put off.
-pub(crate) fn flush_unmapped() {
+pub(super) fn flush_unmapped() {
     stats::count(stats::Counter::TlbFlushes, 1);
     // SAFETY: Works on the calling task's own state.
     unsafe { raw::try_to_unmap_flush() };

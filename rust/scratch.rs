@@ -34,8 +34,9 @@ pub(crate) struct Lent<'s> {
 /// The words of a call.
 #[derive(Clone, Copy)]
 pub(crate) enum Words<'a> {
-    /// The caller's array, one for each page of the range. The driver may have other pointers to
-    /// it, which it uses in its callbacks.
+    /// The caller's array, one for each page of the range.
+    ///
+    /// The driver may have other pointers to it, which it uses in its callbacks.
     Caller(&'a [Cell<PfnWord>]),
     /// Ours, used by each window again.
     Own,

@@ -55,7 +55,8 @@ impl Batch<'_> {
         });
         drop(puts);
         if which == Which::All {
-            self.forget_slots();
+            // SAFETY: All have been put.
+            unsafe { self.forget_slots() };
         }
     }
 

@@ -23,6 +23,7 @@ use super::{
         Level,
         LockedEntries, //
     },
+    rmap,
     slot::{
         held,
         Slot,
@@ -94,15 +95,27 @@ impl Task {
 }
 
 impl Batch<'_> {
-    /// Puts migration entries where other page tables map sources of a window.
+    /// Puts migration entries wherever else sources of a window are mapped: by the page table, or,
+    /// with one flush of the TLB for all, page by page.
     ///
-    /// Something may be left: what is mapped in another way, or pinned.
+    /// Something may be left: what is pinned.
     ///
     /// # Context
     ///
     /// May sleep.
-    pub(crate) fn unmap_shared(&mut self) {
+    pub(crate) fn unmap_others(&mut self) {
+        let mut is_unmapped_by_pages = false;
         self.work_on_shared(Task::Unmap);
+        self.each_source(|source| {
+            if source.src().is_some_and(|src| src.is_mapped()) {
+                source.unmap_others();
+                is_unmapped_by_pages = true;
+            }
+            Ok(())
+        });
+        if is_unmapped_by_pages {
+            rmap::flush_unmapped();
+        }
     }
 
     /// Maps the sources of a window, or their destinations, wherever there are migration entries.

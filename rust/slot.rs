@@ -37,7 +37,7 @@ use kernel::{
 pub(crate) enum State {
     /// A source behind migration entries.
     Taken,
-    /// A source that is to be mapped again as it was.
+    /// A source that is to be mapped again as it was, or a destination that nothing moves to.
     Refused,
     /// A source with a destination that is yet to become it.
     Given,
@@ -84,6 +84,9 @@ const _: () = assert!(WINDOW < u16::MAX as usize);
 /// * With [`held::DESTINATION`] the same holds for `dst`.
 /// * `anon_vma`, where it is not NULL, has one reference of ours.
 /// * What the other bits of `held` say is so.
+/// * A slot of one page with its own migration entry has that in `entry`, and in `frozen` what it
+///   says.
+/// * `count` is a power of two.
 #[must_use = "what a slot holds is given back by the batch that it is in"]
 pub(crate) struct Slot {
     src: *mut bindings::folio,
@@ -151,7 +154,12 @@ impl Slot {
     }
 
     /// The same, with its migration entry, and what that says.
-    pub(super) fn with_entry(self, entry: pte_t, frozen: Frozen) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// They are the entry of its first page, and what that says.
+    pub(super) unsafe fn with_entry(self, entry: pte_t, frozen: Frozen) -> Self {
+        // INVARIANT: The caller's promise.
         Self {
             entry,
             frozen,
@@ -197,7 +205,7 @@ impl Slot {
 
     /// Whether the driver may give a destination for it.
     pub(crate) fn is_offered(&self) -> bool {
-        matches!(self.state, State::Taken | State::Hole)
+        matches!(self.state, State::Taken | State::Hole) && !self.holds(held::DESTINATION)
     }
 
     /// The numbers, within the window, of its pages.
@@ -318,7 +326,13 @@ impl Slot {
     }
 
     /// Puts migration entries where other page tables, or other places, map the source.
-    pub(crate) fn unmap_others(&mut self) {
+    ///
+    /// TLB flushes are put off until [`rmap::flush_unmapped`].
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub(super) fn unmap_others(&mut self) {
         if let Some(src) = self.src() {
             // SAFETY: By the type invariants the lock is ours or the fault handler's, and the slot
             // is not settled before the entries are replaced.
@@ -342,9 +356,11 @@ impl Slot {
         .with_order(self.order())
     }
 
-    /// Marks the slot as one that stays.
+    /// Marks a source as one that stays.
     pub(super) fn refuse(&mut self) {
-        self.state = State::Refused;
+        if self.state == State::Taken {
+            self.state = State::Refused;
+        }
     }
 
     /// Takes a destination over from the driver, and marks it with the slot's number.
@@ -420,6 +436,10 @@ impl Slot {
     }
 
     /// Replaces the migration entries that the reverse mapping finds.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub(super) fn remap_others(&mut self) {
         if !self.holds(held::OTHER_ENTRIES) {
             return;

@@ -26,7 +26,7 @@ use super::{
     place::Place,
     scratch::Lent,
     stats::Stage,
-    vma::Window,
+    vma::LockedWindow,
     watch::Watch,
     word::VALID, //
 };
@@ -38,12 +38,13 @@ use super::{
 ///
 /// May sleep.
 pub(crate) fn split(call: &Call, place: &Place<'_>, lent: Lent<'_>) {
-    let mut batch = Batch::new(call, place, lent);
-    let _watch = Watch::new(Stage::Split, &batch);
-    match place {
-        Place::Vma(window) | Place::Run { window, .. } => split_window(&mut batch, window),
-        Place::Device { pages, .. } => split_device_pages(&batch, *pages),
-    }
+    Batch::with(call, place, lent, |batch| {
+        let _watch = Watch::new(Stage::Split, batch);
+        match place {
+            Place::Vma(window) | Place::Run { window, .. } => split_window(batch, window),
+            Place::Device { pages, .. } => split_device_pages(batch, *pages),
+        }
+    });
 }
 
 fn split_device_pages(batch: &Batch<'_>, pages: usize) {
@@ -74,7 +75,7 @@ fn is_to_be_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
         && large::may_split(folio).is_ok()
 }
 
-fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
+fn split_window(batch: &mut Batch<'_>, window: &LockedWindow<'_>) {
     let call = batch.call();
     let mut index = 0;
 
@@ -84,7 +85,7 @@ fn split_window(batch: &mut Batch<'_>, window: &Window<'_>) {
             Level::Leaf(pmd) => match LockedPmd::lock(batch, pmd).map(find_huge) {
                 None | Some(Found::Changed) => {}
                 Some(Found::Other) => return,
-                Some(Found::ZeroPage) => large::split_zero_page(pmd),
+                Some(Found::ZeroPage) => large::split_zero_page(window, pmd),
                 Some(Found::Folio(large)) => {
                     if !split_one(call, large) {
                         return;

@@ -61,13 +61,13 @@ mod bookkeeping {
 
     // SAFETY: It gives no destination.
     unsafe impl MigrateOps for Declining {
-        fn alloc_and_copy(&self, _: &Place<'_>, words: &[Cell<PfnWord>]) {
+        unsafe fn alloc_and_copy(&self, _: &Place<'_>, words: &[Cell<PfnWord>]) {
             self.asked.set(self.asked.get() + 1);
             let offered = words.iter().filter(|word| word.get().has(EMPTY)).count();
             self.offered.set(offered);
         }
 
-        fn finalize_and_map(&self, _: &Place<'_>, _: &[Cell<PfnWord>]) {
+        unsafe fn finalize_and_map(&self, _: &Place<'_>, _: &[Cell<PfnWord>]) {
             self.told.set(self.told.get() + 1);
         }
     }
@@ -130,7 +130,7 @@ mod bookkeeping {
 
     // SAFETY: What it gives is no page, and is refused for that.
     unsafe impl MigrateOps for Inventing {
-        fn alloc_and_copy(&self, _: &Place<'_>, words: &[Cell<PfnWord>]) {
+        unsafe fn alloc_and_copy(&self, _: &Place<'_>, words: &[Cell<PfnWord>]) {
             for (word, order) in words.iter().zip(self.0) {
                 if let Some(order) = order {
                     word.set(PfnWord::offer(PfnWord::MAX_PFN - 1, 0).with_order(order));
@@ -138,7 +138,7 @@ mod bookkeeping {
             }
         }
 
-        fn finalize_and_map(&self, _: &Place<'_>, _: &[Cell<PfnWord>]) {}
+        unsafe fn finalize_and_map(&self, _: &Place<'_>, _: &[Cell<PfnWord>]) {}
     }
 
     /// What becomes of a hole of four pages, and how many slots it then takes.

@@ -327,11 +327,10 @@ __helper bool hmm_raw_mapping_has_migrate_folio(struct address_space *mapping)
 	return mapping->a_ops->migrate_folio;
 }
 
-/* It waits for nothing: the locks of other folios are held meanwhile. */
-__helper int hmm_raw_file_migrate_folio(struct folio *dst, struct folio *src)
+__helper int hmm_raw_file_migrate_folio(struct folio *dst, struct folio *src,
+					enum migrate_mode mode)
 {
-	return src->mapping->a_ops->migrate_folio(src->mapping, dst, src,
-						  MIGRATE_ASYNC);
+	return src->mapping->a_ops->migrate_folio(src->mapping, dst, src, mode);
 }
 
 __helper void hmm_raw_folio_clear_mapping(struct folio *folio)

@@ -114,11 +114,10 @@ __helper void hmm_raw_add_anon_pages(struct mm_struct *mm, long pages)
 	add_mm_counter(mm, MM_ANONPAGES, pages);
 }
 
-/* Nobody is killed for what a driver wants: then there is no memory. */
 __helper int hmm_raw_mem_cgroup_charge(struct folio *folio,
-				       struct mm_struct *mm)
+				       struct mm_struct *mm, gfp_t gfp)
 {
-	return mem_cgroup_charge(folio, mm, GFP_KERNEL | __GFP_RETRY_MAYFAIL);
+	return mem_cgroup_charge(folio, mm, gfp);
 }
 
 __helper void hmm_raw_mem_cgroup_uncharge(struct folio *folio)

@@ -28,6 +28,10 @@ const TOO_BIG: i32 = kernel::bindings::E2BIG as i32;
 
 impl Batch<'_> {
     /// Offers the slots to the driver, and takes its answers over.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub(crate) fn ask(&mut self, driver: &impl MigrateOps) {
         let mut next = 0;
 
@@ -40,14 +44,22 @@ impl Batch<'_> {
             }
         }
         self.clear_words(next..self.words.len());
-        driver.alloc_and_copy(self.place, self.words);
-        self.asked = true;
+        if self.words.len() == self.place.pages() {
+            // SAFETY: There are as many words as pages. Slots hold the locks of their sources, or
+            // the fault handler does, until they are settled.
+            unsafe { driver.alloc_and_copy(self.place, self.words) };
+            self.asked = true;
+        }
     }
 
     /// Reads the answers of a driver that has been asked, and checks each as `commit` comes to it.
     ///
     /// `commit` is given the slots in order. A page that is given twice is known the second time:
     /// by its mapping, or by the mark of the slot that has it.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub(crate) fn take_answers(&mut self, mut commit: impl FnMut(&mut Slot) -> Result<(), Reason>) {
         let mut number = 0;
 
@@ -106,8 +118,9 @@ impl Batch<'_> {
         }
     }
 
-    /// Makes a hole as small as the first destination for it; the rest becomes holes of one page,
-    /// or of the order of the next destination. Says the order that the hole has now.
+    /// Makes a hole as small as the first destination for it, and says its order then.
+    ///
+    /// The rest becomes holes of one page, or of the order of the next destination.
     fn cut_hole(&mut self, number: usize, order: u32) -> u32 {
         let Some(slot) = self.slot_mut(number) else {
             return 0;
@@ -168,7 +181,9 @@ impl Batch<'_> {
     }
 
     /// Notes an error of the driver's that the process must learn of: its CPU waits for a page of
-    /// the device. Whatever else is there now, the access is repeated.
+    /// the device.
+    ///
+    /// Whatever else is there now, the access is repeated.
     fn note_driver_error(&self, number: usize, reason: Reason, errno: Option<i32>) {
         let slot = self.slots.as_slice().get(number);
         let waits = slot.is_some_and(|slot| slot.is_of_device() && slot.offer().has(FAULT));
@@ -191,7 +206,7 @@ impl Batch<'_> {
             Verdict::Ignore => return Err(Reason::BadDestination),
         };
         // SAFETY: The driver's contract, as far as it can be checked: locked, referenced, mapped
-        // nowhere, and in no other slot.
+        // nowhere, and in no other slot. The slot has none yet, or would not be offered.
         unsafe { slot.give(dst, word, number) };
         result
     }
@@ -207,6 +222,10 @@ impl Batch<'_> {
     }
 
     /// Writes what became of each offer for the driver, and tells it.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub(crate) fn tell(&mut self, driver: &impl MigrateOps) {
         let mut next = 0;
 
@@ -242,7 +261,11 @@ impl Batch<'_> {
             }
         }
         self.clear_words(next..self.words.len());
-        driver.finalize_and_map(self.place, self.words);
+        if self.asked {
+            // SAFETY: It has been asked with the same words, and slots hold the locks of their
+            // destinations until they are settled.
+            unsafe { driver.finalize_and_map(self.place, self.words) };
+        }
         self.name_again();
     }
 

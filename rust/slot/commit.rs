@@ -15,6 +15,7 @@ use crate::mm::{
     vma::Window,
     word::Reason, //
 };
+use kernel::bindings;
 
 impl Slot {
     /// Lets the destination become the source: mapping, flags, charge.
@@ -23,6 +24,10 @@ impl Slot {
     ///
     /// [`Reason::Pinned`] where a reference has appeared, [`Reason::Poisoned`] where the source has
     /// broken; nothing has changed then.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub(crate) fn migrate(&mut self) -> Result<(), Reason> {
         let (Some(src), Some(dst), State::Given) = (self.src(), self.dst(), self.state) else {
             return Err(Reason::Declined);
@@ -97,10 +102,8 @@ impl Slot {
     /// May sleep.
     pub(in crate::mm) fn charge(&mut self, area: &Prepared<'_>) -> Result<(), Reason> {
         let dst = self.uncharged()?;
-        // SAFETY: The folio is fresh, and locked by us; the mm is valid.
-        if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), area.window().range().mm()) } != 0 {
-            return Err(Reason::NoMemory);
-        }
+        // SAFETY: The folio is fresh, and locked by us.
+        unsafe { try_charge(dst, area.window()) }?;
         // SAFETY: The folio is charged, and locked by us.
         if dst.order() > 1 && unsafe { raw::folio_memcg_alloc_deferred(dst.as_ptr()) } != 0 {
             return Err(Reason::NoMemory);
@@ -127,10 +130,8 @@ impl Slot {
     /// May sleep.
     pub(in crate::mm) fn try_charge(&self, window: &Window<'_>) -> Result<(), Reason> {
         let dst = self.uncharged()?;
-        // SAFETY: The folio is fresh, and locked by us; the mm is valid.
-        if unsafe { raw::mem_cgroup_charge(dst.as_ptr(), window.range().mm()) } != 0 {
-            return Err(Reason::NoMemory);
-        }
+        // SAFETY: The folio is fresh, and locked by us.
+        unsafe { try_charge(dst, window) }?;
         // SAFETY: It has just been charged, and is on no list.
         unsafe { raw::mem_cgroup_uncharge(dst.as_ptr()) };
         Ok(())
@@ -157,8 +158,32 @@ impl Slot {
     }
 }
 
-/// Lets a file take another folio for its page, as it does it itself: what belongs to the page
-/// beside its contents only the file knows. It copies once more what the driver has copied.
+/// Charges a fresh folio to a process. Nobody is killed for what a driver wants.
+///
+/// # Safety
+///
+/// The folio is locked by us, and charged to nobody.
+///
+/// # Errors
+///
+/// [`Reason::NoMemory`] where the process's limit is reached.
+///
+/// # Context
+///
+/// May sleep.
+unsafe fn try_charge(dst: Folio<'_>, window: &Window<'_>) -> Result<(), Reason> {
+    let gfp = bindings::GFP_KERNEL | raw::HMM_MIGRATE_RETRY_MAYFAIL;
+    // SAFETY: The caller's promise; by the type invariants of a window its mm is valid.
+    match unsafe { raw::mem_cgroup_charge(dst.as_ptr(), window.range().mm(), gfp) } {
+        0 => Ok(()),
+        _ => Err(Reason::NoMemory),
+    }
+}
+
+/// Lets a file take another folio for its page, as it does it itself.
+///
+/// What belongs to the page beside its contents only the file knows. It copies once more what the
+/// driver has copied.
 ///
 /// # Errors
 ///
@@ -169,11 +194,14 @@ impl Slot {
 ///
 /// Both are locked by us. The source is unmapped, and off the LRU; the destination is fresh.
 unsafe fn migrate_in_file(src: Folio<'_>, dst: Folio<'_>) -> Result<(), Reason> {
-    if !src.may_move_in_system() {
+    if !src.file_can_migrate() {
         return Err(Reason::Raced);
     }
-    // SAFETY: The caller's promise; the file counts the references itself.
-    match unsafe { raw::file_migrate_folio(dst.as_ptr(), src.as_ptr()) } {
+    // The locks of other folios are held: it is to wait for nothing.
+    let mode = bindings::migrate_mode_MIGRATE_ASYNC;
+    // SAFETY: The caller's promise; the lock keeps the source its file's, which has the function,
+    // as checked above, and counts the references itself.
+    match unsafe { raw::file_migrate_folio(dst.as_ptr(), src.as_ptr(), mode) } {
         0 => Ok(()),
         _ => Err(Reason::Pinned),
     }
