@@ -18,7 +18,7 @@ use crate::mm::{
         HugePage,
         LockedPmd, //
     },
-    large,
+    large, lru,
     notifier::Bracket,
     page_table::{
         look_up,
@@ -298,7 +298,7 @@ fn take_device_folio(
     }
     let locked = held.try_lock().ok_or(Reason::Locked)?;
     if !locked.folio().is_mapped() {
-        if locked.folio().is_anon() {
+        if locked.folio().is_anon() && lru::may_be_in_batch(locked.folio()) {
             // Unmapped, but not free: a batch of pages to be munlocked may have it.
             call.ask_for_drain();
         }

@@ -49,8 +49,10 @@ pub(crate) fn isolate<'b, 's>(collected: Collected<'b, 's>) -> Option<Isolated<'
             return Ok(());
         }
         source.isolate(&mut lists).inspect_err(|_| {
-            // Another processor's batch may have it.
-            call.ask_for_drain();
+            if source.src().is_some_and(lru::may_be_in_batch) {
+                // Another processor's batch may have it.
+                call.ask_for_drain();
+            }
         })
     });
     drop(lists);

@@ -10,6 +10,7 @@
 use crate::mm::{
     batch::Batch,
     call::Call,
+    lru,
     slot::Slot,
     stats::Stage,
     watch::Watch,
@@ -105,7 +106,7 @@ fn find_pins(call: &Call, source: &Slot) -> Result<(), Reason> {
     if src.ref_count() == src.expected_ref_count() + 1 {
         return Ok(());
     }
-    if !src.may_be_pinned() {
+    if lru::may_be_in_batch(src) && !src.may_be_pinned() {
         // Another processor's batch may have it.
         call.ask_for_drain();
     }

@@ -63,6 +63,7 @@ struct hmm_migrate_gate {
 
 extern struct hmm_migrate_gate hmm_migrate_stats_gate;
 
+bool hmm_migrate_may_drain(void);
 bool hmm_migrate_may_warn(void);
 
 #endif /* HMM_MIGRATE_FFI_BINDINGS_H */

@@ -178,7 +178,10 @@ pub(crate) unsafe extern "C" fn hmm_migrate_fault(
         if let Some(Outcome::Left(Reason::Pinned | Reason::Partial)) = outcome {
             // Whoever holds the reference has to run before the access is repeated. Another
             // processor's batch may hold it, and lets go when it is asked to.
-            lru::drain_all();
+            let fault = call.fault.as_ref();
+            if fault.is_some_and(|fault| lru::may_be_in_batch(fault.folio())) {
+                lru::drain_all_for_fault();
+            }
             task::give_way();
         }
         Ok(0)

@@ -12,6 +12,16 @@ struct hmm_migrate_gate hmm_migrate_stats_gate = {
 	.key = STATIC_KEY_FALSE_INIT,
 };
 
+/* Whether all processors may be disturbed for a fault that is repeated. */
+bool hmm_migrate_may_drain(void)
+{
+	static struct ratelimit_state state =
+		RATELIMIT_STATE_INIT_FLAGS(state, HZ / 10, 1,
+					   RATELIMIT_MSG_ON_RELEASE);
+
+	return __ratelimit(&state);
+}
+
 /* Whether one more message about a driver's mistake may be printed now. */
 bool hmm_migrate_may_warn(void)
 {

@@ -38,6 +38,26 @@ pub(crate) fn drain_all() {
     unsafe { raw::lru_add_drain_all() };
 }
 
+/// Whether some processor's batch may hold a reference to a folio: large ones do not wait there.
+pub(crate) fn may_be_in_batch(folio: Folio<'_>) -> bool {
+    !folio.is_large()
+}
+
+/// As [`drain_all`], but at most every tenth of a second, for all faults together.
+///
+/// Whoever waits for a page that stays in use repeats its access without end, and is not to disturb
+/// all processors each time.
+///
+/// # Context
+///
+/// As for [`drain_all`].
+pub(crate) fn drain_all_for_fault() {
+    // SAFETY: Callable anywhere.
+    if unsafe { raw::hmm_migrate_may_drain() } {
+        drain_all();
+    }
+}
+
 /// Empties this processor's batch of pages to be mlocked or munlocked.
 pub(super) fn drain_mlock() {
     // SAFETY: Callable in any process context, under a page-table lock too.
