@@ -80,6 +80,8 @@ pub(crate) struct Lists {
     zone: bindings::zone_type,
     change: isize,
     folios: usize,
+    /// Whether a folio is yet to come to its list.
+    late: bool,
     _not_send: NotThreadSafe,
 }
 
@@ -93,6 +95,7 @@ impl Lists {
             zone: 0,
             change: 0,
             folios: 0,
+            late: false,
             _not_send: NotThreadSafe,
         }
     }
@@ -133,6 +136,7 @@ impl Lists {
             self.unlock();
             // SAFETY: A `Folio` is alive, and on no list; the list takes a reference of its own.
             unsafe { raw::folio_add_lru(ptr) };
+            self.late = true;
             return;
         }
         self.lock(folio);
@@ -197,8 +201,13 @@ impl Lists {
 }
 
 impl Drop for Lists {
+    /// How many areas lock a folio is counted only where it is on a list: all come there before
+    /// they are mapped again.
     fn drop(&mut self) {
         self.unlock();
+        if self.late {
+            drain_local();
+        }
     }
 }
 

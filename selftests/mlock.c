@@ -138,6 +138,8 @@ TEST_F(mover, shared)
 	pid_t child;
 
 	fill(memory, PAGES, 1);
+	/* Who locks what it may write to gets pages of its own. */
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_READ));
 	pair_init(&pair);
 	child = fork();
 	if (!child) {
@@ -153,6 +155,76 @@ TEST_F(mover, shared)
 	EXPECT_EQ(0, end_of(child));
 	pages_unmap(memory, PAGES);
 	expect_counts(_metadata, before, 0);
+}
+
+/* Both have locked it: it stays locked until the last of them unlocks it. */
+TEST_F(mover, locked_twice)
+{
+	struct counts before = counts();
+	char *memory = pages_map(PAGES);
+	struct pair pair;
+	pid_t child;
+
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_READ));
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		if (mlock(memory, PAGES * PAGE))
+			_exit(1);
+		pair_child_turn(&pair);
+		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
+	expect_counts(_metadata, before, PAGES);
+	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
+	/* On the way back from a node it is other pages that come late. */
+	if (self->mover.away != SYSTEM)
+		ASSERT_EQ(PAGES, mover_back(&self->mover, memory, PAGES));
+	expect_counts(_metadata, before, PAGES);
+	ASSERT_EQ(0, munlock(memory, PAGES * PAGE));
+	expect_counts(_metadata, before, PAGES);
+	pair_go(&pair);
+	EXPECT_EQ(0, end_of(child));
+	expect_counts(_metadata, before, 0);
+	pages_unmap(memory, PAGES);
+}
+
+/* The same of a file, which the second process locks when it has moved. */
+TEST(file_locked_twice)
+{
+	struct counts before = counts();
+	int fd = own_open();
+	struct pair pair;
+	char *memory;
+	pid_t child;
+
+	ASSERT_GE(fd, 0);
+	on_cpu(0);
+	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, memory);
+	fill(memory, PAGES, 1);
+	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
+	ASSERT_EQ(PAGES, own_to_node(fd, memory, PAGES, nodes_exist()));
+	pair_init(&pair);
+	child = fork();
+	if (!child) {
+		if (mlock(memory, PAGES * PAGE))
+			_exit(1);
+		pair_child_turn(&pair);
+		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
+	}
+	ASSERT_TRUE(pair_wait(&pair));
+	expect_counts(_metadata, before, PAGES);
+	ASSERT_EQ(0, munlock(memory, PAGES * PAGE));
+	expect_counts(_metadata, before, PAGES);
+	pair_go(&pair);
+	EXPECT_EQ(0, end_of(child));
+	expect_counts(_metadata, before, 0);
+	pages_unmap(memory, PAGES);
+	close(fd);
 }
 
 /*
