@@ -210,6 +210,13 @@ impl<'a> Folio<'a> {
         self.is_marked_broken() || (may_be_inside && self.has_broken_page())
     }
 
+    /// Whether it would be used again, were it freed, although a page of it is broken.
+    ///
+    /// The core keeps back what is broken only where that is a folio by itself.
+    pub(super) fn is_broken_for_good(self) -> bool {
+        self.is_large() && !self.is_zone_device() && self.has_fresh_poison()
+    }
+
     fn has_broken_page(self) -> bool {
         // SAFETY: By the type invariants the folio is valid, and so are its pages.
         (0..self.pages()).any(|number| unsafe { raw::page_hwpoison(self.page(number)) })

@@ -522,8 +522,11 @@ impl Slot {
         if let Some(dst) = self.dst() {
             // SAFETY: By the type invariants the lock is ours; all of it is cleared below.
             unsafe { dst.unlock() };
-            // SAFETY: The same for the reference.
-            unsafe { puts.put(dst) };
+            // What is broken, and would be used again, is never freed.
+            if self.has_moved() || !dst.is_broken_for_good() {
+                // SAFETY: The same for the reference.
+                unsafe { puts.put(dst) };
+            }
         }
         if let Some(anon_vma) = NonNull::new(self.anon_vma) {
             // SAFETY: By the type invariants the reference is ours; it is cleared below.

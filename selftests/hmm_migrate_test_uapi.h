@@ -70,6 +70,7 @@ enum hmm_test_reason {
  * RETURN:  the words or the result after the call are malformed or disagree
  * CONTEXT: a callback ran without the mmap lock, in atomic context, or could
  *	    wait for a file system while pages of files were locked
+ * BROKEN:  a large folio of which a page had broken was freed
  */
 #define HMM_TEST_CONTRACT_PAIRS		_BITUL(0)
 #define HMM_TEST_CONTRACT_WINDOW	_BITUL(1)
@@ -79,6 +80,7 @@ enum hmm_test_reason {
 #define HMM_TEST_CONTRACT_FINAL		_BITUL(5)
 #define HMM_TEST_CONTRACT_RETURN	_BITUL(6)
 #define HMM_TEST_CONTRACT_CONTEXT	_BITUL(7)
+#define HMM_TEST_CONTRACT_BROKEN	_BITUL(8)
 
 /**
  * struct hmm_test_result - what the engine did
@@ -138,6 +140,7 @@ enum hmm_test_rule {
 	HMM_TEST_RULE_CHARGED,		/* charged to the process's memory control group */
 	HMM_TEST_RULE_GARBAGE,		/* every bit but ERROR is set */
 	HMM_TEST_RULE_UNOFFERED,	/* a good page in a word that was not offered */
+	HMM_TEST_RULE_BROKEN,		/* none: a page of a large folio has broken */
 	HMM_TEST_NR_RULES
 };
 
@@ -348,6 +351,8 @@ struct hmm_test_hold {
  * @freed: device pages that were ever given back; in use: the difference
  * @calls: HMM_TEST_MOVE and HMM_TEST_EVICT that have ended
  * @faults: CPU faults that have ended
+ * @last_given: frame number of the destination that was given last, while the
+ *	driver has yet to return it; else 0
  * @in_callback: callbacks that run now
  * @contract: promises that the engine has broken since the device is there
  * @last: result of the last call that ended, even of one that was killed
@@ -360,6 +365,7 @@ struct hmm_test_stats {
 	__u64 freed;
 	__u64 calls;
 	__u64 faults;
+	__u64 last_given;
 	__u32 in_callback;
 	__u32 contract;
 	struct hmm_test_result last;

@@ -263,6 +263,14 @@ TEST_F(poison, off_its_list)
 	EXPECT_EQ(self->pfn, pfn_of(self->memory + BROKEN * PAGE));
 }
 
+static void begin_copying(struct __test_metadata *_metadata, int fd,
+			  pthread_t *thread, struct hmm_test_move *move)
+{
+	move->driver.delay_alloc_us = DELAY;
+	ASSERT_EQ(0, pthread_create(thread, NULL, thread_moves, move));
+	ASSERT_EQ(0, own_wait_for_callback(fd));
+}
+
 /* Breaks a page while a driver has what it is asked to move. */
 static void break_meanwhile(struct __test_metadata *_metadata, int fd,
 			    struct hmm_test_move *move, __u64 pfn)
@@ -270,9 +278,7 @@ static void break_meanwhile(struct __test_metadata *_metadata, int fd,
 	pthread_t thread;
 	void *ret;
 
-	move->driver.delay_alloc_us = DELAY;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves, move));
-	ASSERT_EQ(0, own_wait_for_callback(fd));
+	begin_copying(_metadata, fd, &thread, move);
 	/* The kernel says that it can do nothing about such a page. */
 	write_pfn(INJECT "corrupt-pfn", pfn);
 	EXPECT_TRUE(is_poisoned(pfn));
@@ -292,6 +298,83 @@ TEST_F(poison, meanwhile)
 		TH_LOG("%s", own_describe(&move.result));
 	EXPECT_EQ(PAGES - 1, move.result.migrated);
 	EXPECT_EQ(self->pfn, pfn_of(self->memory + BROKEN * PAGE));
+}
+
+/* Breaks the last page that a driver copies to, and says which that is. */
+static __u64 break_destination(struct __test_metadata *_metadata, int fd,
+			       struct hmm_test_move *move)
+{
+	pthread_t thread;
+	void *ret;
+	__u64 pfn;
+
+	begin_copying(_metadata, fd, &thread, move);
+	do
+		pfn = own_stats(fd).last_given;
+	while (!pfn && own_stats(fd).in_callback);
+	ASSERT_NE(0, pfn);
+	write_pfn(INJECT "corrupt-pfn", pfn);
+	EXPECT_TRUE(is_poisoned(pfn));
+	EXPECT_EQ(pfn, own_stats(fd).last_given);
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(NULL, ret);
+	EXPECT_EQ(1, move->result.left[HMM_TEST_POISONED])
+		TH_LOG("%s", own_describe(&move->result));
+	EXPECT_EQ(PAGES - 1, move->result.migrated);
+	return pfn;
+}
+
+/* What has been copied to a page that broke is where it was before. */
+TEST_F(poison, destination_meanwhile)
+{
+	struct hmm_test_move move;
+
+	move = own_request(self->memory, PAGES, HMM_TEST_TO_NODE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM);
+	self->pfn = break_destination(_metadata, self->fd, &move);
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+}
+
+/*
+ * The same of a huge page. It is not freed: else whoever had its memory next
+ * would find the broken page.
+ */
+TEST_F(poison, huge_destination)
+{
+	struct hmm_test_move move;
+	char *memory;
+
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	memory = huge_pages_map(1, 1);
+	ASSERT_NE(NULL, memory);
+	move = own_request(memory, TABLE, HMM_TEST_TO_NODE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM |
+			   HMM_TEST_LARGE);
+	move.driver.rule = HMM_TEST_RULE_BROKEN;
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(1, move.result.broken);
+	EXPECT_EQ(TABLE, move.result.left[HMM_TEST_POISONED])
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(0, move.result.contract);
+	EXPECT_EQ(2048, huge_pages_kb(memory));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	pages_unmap(memory, TABLE);
+}
+
+/* A page for a hole that breaks leaves a hole. */
+TEST_F(poison, filling_meanwhile)
+{
+	struct hmm_test_move move;
+	char *holes;
+
+	holes = pages_map(PAGES);
+	move = own_request(holes, PAGES, HMM_TEST_TO_NODE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM);
+	self->pfn = break_destination(_metadata, self->fd, &move);
+	EXPECT_EQ(PAGES - 1, pages_at(holes, PAGES, SYSTEM));
+	EXPECT_EQ(0, holes[(PAGES - 1) * PAGE]);
+	pages_unmap(holes, PAGES);
 }
 
 /* A huge page stays whole. Another time all but the broken page move. */

@@ -22,8 +22,8 @@ impl Slot {
     ///
     /// # Errors
     ///
-    /// [`Reason::Pinned`] where a reference has appeared, [`Reason::Poisoned`] where the source has
-    /// broken; nothing has changed then.
+    /// [`Reason::Pinned`] where a reference has appeared, [`Reason::Poisoned`] where one of the two
+    /// has broken; nothing has changed then.
     ///
     /// # Context
     ///
@@ -36,8 +36,8 @@ impl Slot {
         if src.is_mapped() || !off_lru {
             return Err(Reason::Raced);
         }
-        if src.has_fresh_poison() {
-            // The driver has copied it before or after it broke, and need not know.
+        if src.has_fresh_poison() || dst.has_fresh_poison() {
+            // The driver has copied before or after it broke, and need not know.
             return Err(Reason::Poisoned);
         }
         if !src.is_anon() {
@@ -95,13 +95,17 @@ impl Slot {
     ///
     /// # Errors
     ///
-    /// [`Reason::NoMemory`] where the process's limit is reached.
+    /// [`Reason::NoMemory`] where the process's limit is reached, [`Reason::Poisoned`] where the
+    /// page has broken.
     ///
     /// # Context
     ///
     /// May sleep.
     pub(in crate::mm) fn charge(&mut self, area: &Prepared<'_>) -> Result<(), Reason> {
         let dst = self.uncharged()?;
+        if dst.has_fresh_poison() {
+            return Err(Reason::Poisoned);
+        }
         // SAFETY: The folio is fresh, and locked by us.
         unsafe { try_charge(dst, area.window()) }?;
         // SAFETY: The folio is charged, and locked by us.
@@ -123,7 +127,7 @@ impl Slot {
     ///
     /// # Errors
     ///
-    /// As for [`Self::charge`].
+    /// [`Reason::NoMemory`] where the process's limit is reached.
     ///
     /// # Context
     ///

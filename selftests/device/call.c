@@ -403,6 +403,7 @@ void call_stats(struct hmm_test_stats *stats)
 	stats->first_pfn = memory_first_pfn();
 	stats->npages = DEVICE_PAGES;
 	memory_count(&stats->allocated, &stats->freed);
+	stats->last_given = atomic_long_read(&driver_last_given);
 	stats->in_callback = atomic_read(&driver_in_callback);
 	mutex_lock(&lock);
 	stats->calls = calls;

@@ -19,7 +19,7 @@
 /* A destination that breaks a rule, and that somebody must get rid of. */
 struct odd {
 	struct page *page;
-	enum { ODD_OURS, ODD_HELD, ODD_GENERIC } kind;
+	enum { ODD_OURS, ODD_HELD, ODD_GENERIC, ODD_BROKEN } kind;
 };
 
 /* One call of the engine, from the request to its result. */
@@ -80,7 +80,9 @@ void call_stats(struct hmm_test_stats *stats);
 
 /* driver.c: the callbacks */
 extern atomic_t driver_in_callback;
+extern atomic_long_t driver_last_given;
 void driver_ops(struct call *call, void *owner, unsigned long flags);
+struct page *driver_alloc(struct call *call, unsigned int order);
 void driver_copy(struct call *call, struct page *destination, hmm_pfn_t offered,
 		 unsigned long offset);
 

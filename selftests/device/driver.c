@@ -10,9 +10,10 @@
 #include "device.h"
 
 atomic_t driver_in_callback = ATOMIC_INIT(0);
+atomic_long_t driver_last_given = ATOMIC_LONG_INIT(0);
 
 /* A fresh folio, locked, with one reference; NULL: there is no memory. */
-static struct page *allocate(struct call *call, unsigned int order)
+struct page *driver_alloc(struct call *call, unsigned int order)
 {
 	gfp_t gfp = order ? GFP_TRANSHUGE : GFP_HIGHUSER_MOVABLE;
 	struct folio *folio;
@@ -127,7 +128,7 @@ static hmm_pfn_t answer(struct call *call, hmm_pfn_t offered,
 	}
 	if (!offset && rules_break(call, offered, i, &word))
 		return word;
-	page = allocate(call, order);
+	page = driver_alloc(call, order);
 	if (!page) {
 		call->result.declined++;
 		return hmm_migrate_pfn_error(-ENOMEM);
@@ -189,7 +190,10 @@ static void alloc_and_copy(struct vm_area_struct *vma, unsigned long start,
 			pfns[i + j] = answer(call, offered, j, order, i + j);
 	}
 	memcpy(call->given, pfns, npages * sizeof(*pfns));
+	atomic_long_set(&driver_last_given,
+			hmm_migrate_pfn_number(call->last_given));
 	take_time(call->driver.delay_alloc_us);
+	atomic_long_set(&driver_last_given, 0);
 	atomic_dec(&driver_in_callback);
 }
 

@@ -150,6 +150,24 @@ static hmm_pfn_t charged(struct call *call, hmm_pfn_t offered)
 	return word_of(page);
 }
 
+/* What the driver has copied is right, but memory breaks when it will. */
+static hmm_pfn_t broken(struct call *call, hmm_pfn_t offered)
+{
+	unsigned int order = hmm_migrate_pfn_order(offered);
+	struct page *page;
+	unsigned long i;
+
+	if (call->to_device || !order)
+		return 0;
+	page = remember(call, driver_alloc(call, order), ODD_BROKEN);
+	if (!page)
+		return 0;
+	for (i = 0; i < 1UL << order; i++)
+		driver_copy(call, page + i, offered, i);
+	SetPageHWPoison(page + 1);
+	return hmm_migrate_pfn_large(page_to_pfn(page), order);
+}
+
 static hmm_pfn_t bad_word(struct call *call, hmm_pfn_t offered, unsigned long i)
 {
 	struct page *page;
@@ -192,6 +210,8 @@ static hmm_pfn_t bad_word(struct call *call, hmm_pfn_t offered, unsigned long i)
 		return charged(call, offered);
 	case HMM_TEST_RULE_GARBAGE:
 		return ~HMM_MIGRATE_PFN_ERROR;
+	case HMM_TEST_RULE_BROKEN:
+		return broken(call, offered);
 	default:
 		return 0;
 	}
@@ -235,6 +255,18 @@ static void settle_held(struct page *page)
 	}
 }
 
+/* It is kept, for whoever had its memory next would find the broken page. */
+static void settle_broken(struct call *call, struct page *page)
+{
+	bool kept = PageHead(page) && page_count(page) == 1;
+
+	ClearPageHWPoison(page + 1);
+	if (kept)
+		put_page(page);
+	else
+		call->result.contract |= HMM_TEST_CONTRACT_BROKEN;
+}
+
 void rules_settle(struct call *call)
 {
 	unsigned int i;
@@ -252,6 +284,9 @@ void rules_settle(struct call *call)
 		case ODD_GENERIC:
 			if (PageLocked(page))
 				unlock_page(page);
+			break;
+		case ODD_BROKEN:
+			settle_broken(call, page);
 			break;
 		}
 	}
