@@ -160,6 +160,28 @@ fn decode(entry: softleaf_t) -> Leaf {
     Leaf::Other
 }
 
+/// The page frame of a migration entry whose page may be written once it has arrived.
+fn writable_migration(entry: softleaf_t) -> Option<usize> {
+    // SAFETY: A function of the value alone.
+    if !unsafe { raw::softleaf_is_migration_write(entry) } {
+        return None;
+    }
+    // SAFETY: A migration entry has a frame number.
+    Some(unsafe { raw::softleaf_to_pfn(entry) })
+}
+
+/// The page frame that an entry is a writable migration entry for, if it is one.
+pub(super) fn writable_migration_pte(pte: pte_t) -> Option<usize> {
+    // SAFETY: A function of the value alone.
+    writable_migration(unsafe { raw::softleaf_from_pte(pte) })
+}
+
+/// As [`writable_migration_pte`], for an entry one level up.
+pub(super) fn writable_migration_pmd(pmd: pmd_t) -> Option<usize> {
+    // SAFETY: A function of the value alone.
+    writable_migration(unsafe { raw::softleaf_from_pmd(pmd) })
+}
+
 /// Whether an entry that maps a page, or stands for a device page, may be written through.
 pub(super) fn is_writable(pte: pte_t) -> bool {
     if pte_present(pte) {

@@ -11,6 +11,7 @@ pub(crate) mod batch;
 pub(crate) mod call;
 pub(crate) mod debugfs;
 mod destination;
+mod device_writes;
 pub(crate) mod entry;
 pub(crate) mod folio;
 pub(crate) mod held_folio;

@@ -15,6 +15,7 @@ use super::{
         Batch,
         Which, //
     },
+    device_writes,
     folio::Folio,
     notifier::Bracket,
     page_table::{
@@ -98,7 +99,7 @@ impl Batch<'_> {
     /// Puts migration entries wherever else sources of a window are mapped: by the page table, or,
     /// with one flush of the TLB for all, page by page.
     ///
-    /// Something may be left: what is pinned.
+    /// Something may be left: what is pinned, and a stack that exec moves.
     ///
     /// # Context
     ///
@@ -107,9 +108,15 @@ impl Batch<'_> {
         let mut is_unmapped_by_pages = false;
         self.work_on_shared(Task::Unmap);
         self.each_source(|source| {
-            if source.src().is_some_and(|src| src.is_mapped()) {
-                source.unmap_others();
-                is_unmapped_by_pages = true;
+            let Some(src) = source.src().filter(|src| src.is_mapped()) else {
+                return Ok(());
+            };
+            let is_written = source.order() == HUGE_ORDER && src.is_device_private();
+            source.unmap_others();
+            is_unmapped_by_pages = true;
+            if let (true, Some(src)) = (is_written, source.src()) {
+                // SAFETY: It is one of this batch's sources.
+                unsafe { device_writes::mark(src) };
             }
             Ok(())
         });
@@ -228,7 +235,7 @@ fn is_passed_over(window: Option<&LockedWindow<'_>>, range: &VmaRange<'_>) -> bo
 
 /// Does something with each part of a range that one page table maps, and with how many pages come
 /// before it.
-fn each_part(range: &VmaRange<'_>, mut work: impl FnMut(&Window<'_>, usize)) {
+pub(super) fn each_part(range: &VmaRange<'_>, mut work: impl FnMut(&Window<'_>, usize)) {
     let (start, end) = (range.span().start(), range.span().end());
     let mut at = start;
     while at < end {

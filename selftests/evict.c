@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The driver empties its memory, by ranges and by lists of its pages. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "test.h"
@@ -166,6 +167,105 @@ TEST_F(evict, soft_dirty)
 		TH_LOG("%s", own_describe(&evict.result));
 	EXPECT_EQ((PAGES - 1) * MAY_WRITE,
 		  pages_with(self->memory, PAGES, PM_SOFT_DIRTY));
+}
+
+/* The same of a huge page that has an entry for each of its pages. */
+TEST_F(evict, soft_dirty_huge)
+{
+	struct hmm_test_evict evict;
+	char *memory;
+
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	memory = huge_pages_map(1, 1);
+	ASSERT_NE(NULL, memory);
+	ASSERT_EQ(TABLE, own_to_device(self->fd, memory, TABLE));
+	ASSERT_EQ(0, mprotect(memory, PAGE, PROT_READ));
+	ASSERT_EQ(0, file_write("/proc/self/clear_refs", "4"));
+	ASSERT_EQ(0, pages_with(memory, TABLE, PM_SOFT_DIRTY));
+	evict = range(pfn_of(memory), TABLE);
+	evict.flags |= HMM_TEST_LARGE;
+	evict.mmap_locked = 1;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	ASSERT_EQ(TABLE, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(1, evict.result.given);
+	EXPECT_EQ((TABLE - 1) * MAY_WRITE,
+		  pages_with(memory, TABLE, PM_SOFT_DIRTY));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	pages_unmap(memory, TABLE);
+}
+
+static void *thread_moves(void *argument)
+{
+	int fd = own_open();
+	long ret = own_call(fd, argument);
+
+	close(fd);
+	return (void *)ret;
+}
+
+/* To make a thread later would wait for the mmap lock. */
+static void *thread_clears(void *argument)
+{
+	int *fd = argument;
+	long ret = own_wait_for_callback(*fd);
+
+	if (!ret)
+		ret = file_write("/proc/self/clear_refs", "4");
+	return (void *)ret;
+}
+
+/*
+ * Marks are taken from a huge page that is on its way, and comes back to where
+ * the device may write. Who has the mmap lock for a while, and who waits for
+ * it, keep an eviction from having it.
+ */
+TEST_F(evict, soft_dirty_huge_meanwhile)
+{
+	const unsigned int ms = 300 * patience();
+	struct hmm_test_evict evict;
+	struct hmm_test_move move;
+	pthread_t mover, clearer;
+	char *memory, *other;
+	void *ret;
+
+	if (!soft_dirty_exists())
+		SKIP(return, NO_SOFT_DIRTY);
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	memory = huge_pages_map(1, 1);
+	ASSERT_NE(NULL, memory);
+	ASSERT_EQ(TABLE, own_to_device(self->fd, memory, TABLE));
+	evict = range(pfn_of(memory), TABLE);
+	evict.flags |= HMM_TEST_LARGE;
+	evict.driver.decline_every = 1;
+	evict.driver.delay_alloc_us = 4 * ms * 1000;
+	other = pages_map(1);
+	fill(other, 1, 1);
+	move = own_request(other, 1, HMM_TEST_TO_DEVICE, 0);
+	move.driver.delay_alloc_us = 2 * ms * 1000;
+	ASSERT_EQ(0, pthread_create(&clearer, NULL, thread_clears, &self->fd));
+	ASSERT_EQ(0, pthread_create(&mover, NULL, thread_moves, &move));
+	ASSERT_EQ(0, own_wait_for_callback(self->fd));
+	sleep_ms(ms);
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(1, evict.result.declined);
+	ASSERT_EQ(0, pthread_join(mover, &ret));
+	EXPECT_EQ(NULL, ret);
+	ASSERT_EQ(0, pthread_join(clearer, &ret));
+	EXPECT_EQ(NULL, ret);
+	ASSERT_EQ(0, pages_with(memory, TABLE, PM_SOFT_DIRTY));
+	evict.driver = (struct hmm_test_driver) {};
+	evict.mmap_locked = 1;
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(1, evict.result.given);
+	EXPECT_EQ(TABLE * MAY_WRITE, pages_with(memory, TABLE, PM_SOFT_DIRTY));
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	pages_unmap(memory, TABLE);
+	pages_unmap(other, 1);
 }
 
 /* Whatever lies beside the device's memory is not touched. */
