@@ -24,7 +24,7 @@ help:
 	@echo '  make mutants             take one guard after the other out of the module: does its test fail? (M="NAME..." some)'
 	@echo '  make shell               a shell in the machine; CMD="..." runs one command there instead'
 	@echo '  make kernel              build all, boot nothing'
-	@echo '  make lint                rustfmt, clippy, checkpatch'
+	@echo '  make lint                rustfmt, clippy, checkpatch; do the mutants still apply?'
 	@echo '  make series              the patches that maintainers get, with a cover letter, in build/series'
 	@echo '  make series-check        each of them in its turn: git am, checkpatch, a whole build (an hour)'
 	@echo '  make configs             compile with other options of the kernel: no swap, no NUMA, one processor, built in, ... (C="NAME..." some)'

@@ -1,49 +1,85 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Applies one mutant of selftests/mutants to a copy of the checkout."""
+"""Applies a mutant of selftests/mutants to a copy of the checkout.
+
+mutate.py NAME FOLDER: that mutant, to the copy in the folder
+mutate.py --check: none; says which ones are not in step with the code
+"""
 import sys
 
 
-def edits(name, lines):
-    """The edits of a mutant, as (file, before, after)."""
-    here, file, before, after = False, None, [], []
+def mutants(lines):
+    """All mutants, as {name: [(file, before, after), ...]}."""
+    found = {}
+    name = file = None
+    before, after = [], []
 
     def flush():
         if before:
-            yield file, "\n".join(before), "\n".join(after)
+            found[name].append((file, "\n".join(before), "\n".join(after)))
         before.clear()
         after.clear()
 
     for line in lines:
         if line.startswith("mutant "):
-            yield from flush()
-            here = line.split()[1].rstrip(":") == name
-        elif not here or not line or line.startswith("#"):
+            flush()
+            name = line.split()[1].rstrip(":")
+            found[name] = []
+        elif not name or not line or line.startswith("#"):
             continue
         elif line.startswith("- "):
             if after:
-                yield from flush()
+                flush()
             before.append(line[2:])
         elif line.startswith("+ "):
             after.append(line[2:])
         else:
-            yield from flush()
+            flush()
             file = line
-    yield from flush()
+    flush()
+    return found
+
+
+def mutate(edits, tree):
+    """The files that the edits make others, as {path: text}; or what is wrong with an edit."""
+    texts = {}
+    for path, before, after in edits:
+        if path not in texts:
+            with open(f"{tree}/{path}", encoding="utf-8") as file:
+                texts[path] = file.read()
+        count = texts[path].count(before)
+        if count != 1:
+            raise ValueError(f"{path} has {count} times: {before}")
+        texts[path] = texts[path].replace(before, after)
+    if not texts:
+        raise ValueError("no edit is listed")
+    return texts
+
+
+def check(found):
+    """Says what does not apply; True if all does."""
+    good = True
+    for name, edits in found.items():
+        try:
+            mutate(edits, ".")
+        except (OSError, ValueError) as wrong:
+            print(f"{name}: {wrong}")
+            good = False
+    return good
 
 
 def main():
-    name, tree = sys.argv[1:]
     with open("selftests/mutants", encoding="utf-8") as file:
-        found = list(edits(name, file.read().splitlines()))
-    if not found:
-        sys.exit(f"{name}: no edit is listed")
-    for path, before, after in found:
-        with open(f"{tree}/{path}", encoding="utf-8") as file:
-            text = file.read()
-        if text.count(before) != 1:
-            sys.exit(f"{name}: {path} has {text.count(before)} times: {before}")
+        found = mutants(file.read().splitlines())
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(not check(found))
+    name, tree = sys.argv[1:]
+    try:
+        texts = mutate(found.get(name, []), tree)
+    except (OSError, ValueError) as wrong:
+        sys.exit(f"{name}: {wrong}")
+    for path, text in texts.items():
         with open(f"{tree}/{path}", "w", encoding="utf-8") as file:
-            file.write(text.replace(before, after))
+            file.write(text)
 
 
 main()
