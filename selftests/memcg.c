@@ -18,8 +18,8 @@
 #define SLACK	(128 * (long)PAGE)	/* what a processor counts apart */
 #define FLUSHED	512	/* changes after which what processors count is added up */
 
-/* Exact: nobody who asks is told of a few changes, but of many. */
-static long stat_of(const char *key)
+/* Nobody who asks is told of a few changes, but of many. */
+static long stat_with_few(const char *key)
 {
 	char *memory = pages_map(FLUSHED);
 	size_t page;
@@ -28,6 +28,21 @@ static long stat_of(const char *key)
 		memory[page * PAGE] = 1;
 	pages_unmap(memory, FLUSHED);
 	return group_number(GROUP, "memory.stat", key);
+}
+
+/*
+ * Exact. The kernel adds up every two seconds by itself, too, and if it has
+ * just done so there are only a few changes to be told of again.
+ */
+static long stat_of(const char *key)
+{
+	long now = stat_with_few(key), last;
+
+	do {
+		last = now;
+		now = stat_with_few(key);
+	} while (now != last);
+	return now;
 }
 
 static long used(void)
