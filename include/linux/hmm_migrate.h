@@ -99,7 +99,7 @@ enum hmm_migrate_flags {
  *	special, marker, with memory tags
  * @HMM_MIGRATE_FOREIGN: a device page of another owner
  * @HMM_MIGRATE_SWAPPED: swapped out, or its swap slot is shared
- * @HMM_MIGRATE_POISONED: the memory is broken
+ * @HMM_MIGRATE_POISONED: the memory is broken, or that for it to go to
  * @HMM_MIGRATE_LOCKED: somebody else has locked it, or is writing it back
  * @HMM_MIGRATE_NOT_LRU: somebody else has taken it off the LRU
  * @HMM_MIGRATE_PINNED: somebody else holds a reference or a pin
