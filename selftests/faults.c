@@ -137,19 +137,27 @@ TEST_F(faults, declined_in_a_window)
 	EXPECT_EQ(15, pages_at(self->memory, PAGES, SYSTEM));
 }
 
+/* A child that reads a page, and has come to so many faults when this returns. */
+static pid_t child_reads(int fd, char *memory, __u64 times)
+{
+	__u64 faults = own_stats(fd).faults;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(page_is(memory, 0, 1) ? 0 : 1);
+	while (own_stats(fd).faults < faults + times &&
+	       !waitpid(child, NULL, WNOHANG))
+		sleep_ms(1);
+	return child;
+}
+
 /* Without memory, the access waits until there is some. */
 TEST_F(faults, no_memory)
 {
-	__u64 faults = own_stats(self->fd).faults;
 	pid_t child;
 
 	set(self->fd, (struct hmm_test_fault) { .fault_errno = ENOMEM });
-	child = fork();
-	if (!child)
-		_exit(page_is(self->memory, 0, 1) ? 0 : 1);
-	while (own_stats(self->fd).faults < faults + 3 &&
-	       !waitpid(child, NULL, WNOHANG))
-		sleep_ms(1);
+	child = child_reads(self->fd, self->memory, 3);
 	EXPECT_EQ(FAULT_OOM, own_stats(self->fd).last_fault.ret);
 	set(self->fd, (struct hmm_test_fault) {});
 	EXPECT_EQ(0, end_of(child));
@@ -158,17 +166,11 @@ TEST_F(faults, no_memory)
 /* Somebody holds the page for a moment: the access waits that long. */
 TEST_F(faults, page_is_in_use)
 {
-	__u64 faults = own_stats(self->fd).faults;
 	pid_t child;
 
 	ASSERT_EQ(0, own_hold(self->fd, pfn_of(self->memory),
 			      HMM_TEST_HOLD_REFERENCE));
-	child = fork();
-	if (!child)
-		_exit(page_is(self->memory, 0, 1) ? 0 : 1);
-	while (own_stats(self->fd).faults < faults + 2 &&
-	       !waitpid(child, NULL, WNOHANG))
-		sleep_ms(1);
+	child = child_reads(self->fd, self->memory, 2);
 	EXPECT_EQ(0, own_stats(self->fd).last_fault.ret);
 	EXPECT_EQ(PRIVATE, place_of(self->memory));
 	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
@@ -181,23 +183,20 @@ TEST_F(faults, page_is_in_use)
  */
 TEST_F(faults, page_stays_in_use)
 {
-	__u64 faults, begin, tenths;
+	long drains, tenths;
+	__u64 begin;
 	pid_t child;
 
 	ASSERT_EQ(0, own_hold(self->fd, pfn_of(self->memory),
 			      HMM_TEST_HOLD_REFERENCE));
 	ASSERT_EQ(0, stats_on());
 	begin = now_ns();
-	faults = own_stats(self->fd).faults;
-	child = fork();
-	if (!child)
-		_exit(page_is(self->memory, 0, 1) ? 0 : 1);
-	while (own_stats(self->fd).faults < faults + 50 &&
-	       !waitpid(child, NULL, WNOHANG))
-		sleep_ms(1);
+	child = child_reads(self->fd, self->memory, 50);
+	/* In this order: time goes on between the two. */
+	drains = stats("lru_drains");
 	tenths = (now_ns() - begin) / 100000000;
-	EXPECT_GE(tenths + 2, stats("lru_drains"));
-	EXPECT_LE(1, stats("lru_drains"));
+	EXPECT_GE(tenths + 2, drains);
+	EXPECT_LE(1, drains);
 	stats_off();
 	ASSERT_EQ(0, own_hold(self->fd, 0, HMM_TEST_RELEASE_ALL));
 	EXPECT_EQ(0, end_of(child));

@@ -129,6 +129,21 @@ TEST_F(mover, on_fault)
 	expect_counts(_metadata, before, 0);
 }
 
+/* A child that locks the memory, and has it locked until it is told to end. */
+static pid_t child_locks(struct pair *pair, char *memory)
+{
+	pid_t child;
+
+	pair_init(pair);
+	child = fork();
+	if (child)
+		return child;
+	if (mlock(memory, PAGES * PAGE))
+		_exit(1);
+	pair_child_turn(pair);
+	_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
+}
+
 /* Two processes share it, and the one that has not locked it moves it. */
 TEST_F(mover, shared)
 {
@@ -140,14 +155,7 @@ TEST_F(mover, shared)
 	fill(memory, PAGES, 1);
 	/* Who locks what it may write to gets pages of its own. */
 	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_READ));
-	pair_init(&pair);
-	child = fork();
-	if (!child) {
-		if (mlock(memory, PAGES * PAGE))
-			_exit(1);
-		pair_child_turn(&pair);
-		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
-	}
+	child = child_locks(&pair, memory);
 	ASSERT_TRUE(pair_wait(&pair));
 	mover_away(&self->mover, memory, PAGES);
 	mover_back(&self->mover, memory, PAGES);
@@ -167,14 +175,7 @@ TEST_F(mover, locked_twice)
 
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(0, mprotect(memory, PAGES * PAGE, PROT_READ));
-	pair_init(&pair);
-	child = fork();
-	if (!child) {
-		if (mlock(memory, PAGES * PAGE))
-			_exit(1);
-		pair_child_turn(&pair);
-		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
-	}
+	child = child_locks(&pair, memory);
 	ASSERT_TRUE(pair_wait(&pair));
 	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
 	expect_counts(_metadata, before, PAGES);
@@ -208,14 +209,7 @@ TEST(file_locked_twice)
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
 	ASSERT_EQ(PAGES, own_to_node(fd, memory, PAGES, nodes_exist()));
-	pair_init(&pair);
-	child = fork();
-	if (!child) {
-		if (mlock(memory, PAGES * PAGE))
-			_exit(1);
-		pair_child_turn(&pair);
-		_exit(wrong(memory, PAGES, 1) == -1 ? 0 : 2);
-	}
+	child = child_locks(&pair, memory);
 	ASSERT_TRUE(pair_wait(&pair));
 	expect_counts(_metadata, before, PAGES);
 	ASSERT_EQ(0, munlock(memory, PAGES * PAGE));
