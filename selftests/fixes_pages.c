@@ -11,8 +11,6 @@
 #include "mainline_fixture.h"
 #include "test_hmm_uapi.h"
 
-#define KSM	"/sys/kernel/mm/ksm/"
-
 TEST_F(mainline, secret_memory)
 {
 	int file = syscall(SYS_memfd_secret, 0);
@@ -63,69 +61,6 @@ TEST_F(mainline, protected_huge_zero_page)
 	ASSERT_TRUE(page_is_zero(memory, 5));
 	ASSERT_EQ(TABLE, pages_at(memory, TABLE, SYSTEM));
 	protect_zero_pages(_metadata, self->mirror, memory);
-}
-
-static long ksm(const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), KSM "%s", name);
-	return file_number(path, NULL);
-}
-
-/* Has memory merged until a number has come to @wanted, and no longer. */
-static bool merge(void *memory, const char *name, long wanted)
-{
-	int tries;
-
-	file_write(KSM "smart_scan", "0");
-	file_write(KSM "sleep_millisecs", "1");
-	file_write(KSM "pages_to_scan", "1000");
-	if (madvise(memory, TABLE * PAGE, MADV_MERGEABLE))
-		return false;
-	file_write(KSM "run", "1");
-	for (tries = 0; tries < 500 && ksm(name) != wanted; tries++)
-		sleep_ms(20);
-	file_write(KSM "run", "0");
-	return ksm(name) == wanted;
-}
-
-static void unmerge(void)
-{
-	file_write(KSM "run", "2");
-	file_write(KSM "run", "0");
-	file_write(KSM "use_zero_pages", "0");
-}
-
-TEST_F(mainline, zero_pages_of_ksm)
-{
-	char *memory = pages_map(TABLE);
-	long before = ksm("ksm_zero_pages");
-	size_t page;
-
-	for (page = 0; page < TABLE; page++)
-		__atomic_store_n(memory + page * PAGE, 0, __ATOMIC_RELAXED);
-	ASSERT_EQ(0, file_write(KSM "use_zero_pages", "1"));
-	ASSERT_TRUE(merge(memory, "ksm_zero_pages", before + TABLE));
-	ASSERT_EQ(TABLE, mirror_to_device(self->mirror, memory, TABLE));
-	EXPECT_EQ(before, ksm("ksm_zero_pages"));
-	unmerge();
-}
-
-TEST_F(mainline, pages_of_ksm)
-{
-	char *memory = pages_map(TABLE);
-	const size_t half = TABLE / 2;
-
-	fill(memory, half, 1);
-	fill(memory + half * PAGE, half, 1);
-	ASSERT_TRUE(merge(memory, "pages_sharing", half));
-	mirror_to_device(self->mirror, memory, TABLE);
-	EXPECT_EQ(TABLE, pages_at(memory, TABLE, SYSTEM));
-	/* Where ksmd can read them, had they gone. */
-	mirror_to_system(self->mirror, memory, TABLE);
-	EXPECT_EQ(-1, wrong(memory, half, 1));
-	unmerge();
 }
 
 /* The process has given up the contents, and the device has written others. */
