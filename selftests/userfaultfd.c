@@ -389,15 +389,13 @@ TEST_F(mover, marks_meanwhile)
 	char *memory = pages_map(PAGES);
 	struct migrator migrator;
 	int uffd = uffd_open(0);
-	__u64 end;
 
 	ASSERT_GE(uffd, 0);
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(0, uffd_register(uffd, memory, PAGES,
 				   UFFDIO_REGISTER_MODE_WP));
 	migrator_start(&migrator, &self->mover, memory, PAGES);
-	end = now_ns() + MILLISECONDS * 1000000ULL;
-	while (now_ns() < end) {
+	while (migrator_goes_on(&migrator, MILLISECONDS, true)) {
 		ASSERT_EQ(0, uffd_wp(uffd, memory, PAGES, true));
 		ASSERT_EQ(PAGES, marked(memory));
 		ASSERT_EQ(0, uffd_wp(uffd, memory, PAGES, false));
