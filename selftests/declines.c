@@ -160,4 +160,23 @@ TEST_F(declines, shared)
 	fill(self->memory, PAGES, 1);
 }
 
+#define FULL	(256UL << 20 >> 12)	/* pages of test_hmm's coherent device */
+
+/* It has no more than that: holes are filled until it is full. */
+TEST(full_device)
+{
+	char *memory = pages_map(FULL + PAGES);
+	int mirror = mirror_open(MIRROR_COHERENT);
+
+	ASSERT_GE(mirror, 0);
+	/* It reads what it has moved, and finds that some is not there. */
+	EXPECT_EQ(-ENOENT, mirror_to_device(mirror, memory, FULL + PAGES));
+	EXPECT_EQ(FULL, pages_at(memory, FULL + PAGES, COHERENT));
+	EXPECT_TRUE(page_is_zero(memory, 0));
+	EXPECT_TRUE(page_is_zero(memory, FULL + PAGES - 1));
+	EXPECT_EQ(FULL, mirror_to_system(mirror, memory, FULL));
+	EXPECT_EQ(0, pages_at(memory, FULL + PAGES, COHERENT));
+	close(mirror);
+}
+
 TEST_HARNESS_MAIN

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory that is swapped out, or was, on a swap disk in memory. */
 #include "test.h"
+#include "test_hmm_uapi.h"
 
 #define PAGES	256
 
@@ -204,6 +205,23 @@ TEST_F(swap, freed_lazily_and_written)
 	ASSERT_EQ(PAGES, own_to_system(self->fd, memory, PAGES));
 	swap_out(memory, PAGES);
 	EXPECT_EQ(-1, wrong(memory, PAGES, 3));
+}
+
+/* The device writes to it where it is, and no page table entry says so. */
+TEST_F(swap, freed_lazily_and_written_by_a_device)
+{
+	char *memory = pages_map(PAGES), *copy = pages_map(PAGES);
+	int mirror = mirror_open(MIRROR_PRIVATE);
+
+	ASSERT_GE(mirror, 0);
+	fill(memory, PAGES, 1);
+	fill(copy, PAGES, 2);
+	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_FREE));
+	ASSERT_EQ(PAGES, mirror_command(mirror, HMM_DMIRROR_WRITE, memory,
+					PAGES, copy));
+	EXPECT_EQ(PAGES, swap_out(memory, PAGES));
+	EXPECT_EQ(-1, wrong(memory, PAGES, 2));
+	close(mirror);
 }
 
 TEST_HARNESS_MAIN

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "test.h"
+#include "test_hmm_uapi.h"
 
 FIXTURE(vmas)
 {
@@ -161,8 +162,8 @@ TEST_F(vmas, vdso)
 
 TEST_F(vmas, secret)
 {
+	char *memory, *copy = pages_map(8);
 	int file = syscall(SYS_memfd_secret, 0);
-	char *memory;
 
 	ASSERT_GE(file, 0) TH_LOG("no memfd_secret in this kernel");
 	ASSERT_EQ(0, ftruncate(file, 8 * PAGE));
@@ -171,6 +172,10 @@ TEST_F(vmas, secret)
 	ASSERT_NE(MAP_FAILED, memory);
 	fill(memory, 8, 1);
 	expect_refused(_metadata, self->fd, self->mirror, memory, 8);
+	EXPECT_EQ(-EFAULT, mirror_command(self->mirror, HMM_DMIRROR_READ,
+					  memory, 8, copy));
+	EXPECT_EQ(-EFAULT, mirror_command(self->mirror, HMM_DMIRROR_WRITE,
+					  memory, 8, copy));
 	EXPECT_EQ(-1, wrong(memory, 8, 1));
 	munmap(memory, 8 * PAGE);
 	close(file);
