@@ -1,5 +1,6 @@
 # Reads a kernel log and prints in full every report of a kernel that found something wrong, each with the test
-# that ran at that time (scripts/tap.awk marks the log). The exit status is the number of reports, 100 at most.
+# that ran at that time (scripts/tap.awk marks the log). What comes again and again is named once for each test.
+# The exit status is the number of reports, 100 at most.
 #
 #   -v since=TEXT    leave out all that comes before the last line that has TEXT
 
@@ -23,9 +24,12 @@ function report(    i, from, left, known) {
 		known = is_bad[i] && seen[kind(raw[i])]++
 		if (is_bad[i] && (left == 0 || left < 0 && !known)) {
 			count++
-			printf "kernel report %s:\n", test[i] == "" ? "outside all tests" : "during " test[i]
+			if (!named[test[i], kind(raw[i])]++) {
+				printf "kernel report %s:\n", test[i] == "" ? "outside all tests" : "during " test[i]
+				if (known)
+					print "    the same as above: " raw[i]
+			}
 			if (known) {
-				print "    the same as above: " raw[i]
 				left = -1
 			} else {
 				# The ruler above a report, and a message between the two, belong to it.
