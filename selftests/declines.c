@@ -160,7 +160,7 @@ TEST_F(declines, shared)
 	fill(self->memory, PAGES, 1);
 }
 
-#define FULL	(256UL << 20 >> 12)	/* pages of test_hmm's coherent device */
+#define FULL	((256UL << 20) / PAGE)	/* pages of test_hmm's coherent device */
 
 /* It has no more than that: holes are filled until it is full. */
 TEST(full_device)
