@@ -9,16 +9,6 @@
 
 #include "mainline_fixture.h"
 
-#define KSM	"/sys/kernel/mm/ksm/"
-
-static long ksm(const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), KSM "%s", name);
-	return file_number(path, NULL);
-}
-
 static long zero_pages(void)
 {
 	return ksm("ksm_zero_pages");
@@ -29,23 +19,14 @@ static bool merge(void *memory, const char *name, long wanted)
 {
 	int tries;
 
-	file_write(KSM "smart_scan", "0");
-	file_write(KSM "sleep_millisecs", "1");
-	file_write(KSM "pages_to_scan", "1000");
+	ksm_fast();
 	if (madvise(memory, TABLE * PAGE, MADV_MERGEABLE))
 		return false;
-	file_write(KSM "run", "1");
+	ksm_set("run", "1");
 	for (tries = 0; tries < 500 && ksm(name) != wanted; tries++)
 		sleep_ms(20);
-	file_write(KSM "run", "0");
+	ksm_set("run", "0");
 	return ksm(name) == wanted;
-}
-
-static void unmerge(void)
-{
-	file_write(KSM "run", "2");
-	file_write(KSM "run", "0");
-	file_write(KSM "use_zero_pages", "0");
 }
 
 /* Memory all of which KSM has replaced by the zero page. */
@@ -57,7 +38,7 @@ static char *zero_pages_map(void)
 
 	for (page = 0; page < TABLE; page++)
 		__atomic_store_n(memory + page * PAGE, 0, __ATOMIC_RELAXED);
-	if (file_write(KSM "use_zero_pages", "1") ||
+	if (ksm_set("use_zero_pages", "1") ||
 	    !merge(memory, "ksm_zero_pages", before + TABLE))
 		return NULL;
 	return memory;
@@ -71,7 +52,7 @@ TEST_F(mainline, zero_pages)
 	ASSERT_NE(NULL, memory);
 	ASSERT_EQ(TABLE, mirror_to_device(self->mirror, memory, TABLE));
 	EXPECT_EQ(before, zero_pages());
-	unmerge();
+	ksm_stop();
 }
 
 TEST_F(mainline, pages)
@@ -87,7 +68,7 @@ TEST_F(mainline, pages)
 	/* Where ksmd can read them, had they gone. */
 	mirror_to_system(self->mirror, memory, TABLE);
 	EXPECT_EQ(-1, wrong(memory, half, 1));
-	unmerge();
+	ksm_stop();
 }
 
 /* A child ends that has @inherited of the pages, of which KSM counts all. */
@@ -115,7 +96,7 @@ TEST(zero_pages_of_a_child)
 	expect_counted(_metadata, TABLE / 2);
 	pages_unmap(memory, TABLE);
 	EXPECT_EQ(before, zero_pages());
-	unmerge();
+	ksm_stop();
 }
 
 static bool is_over;
@@ -144,7 +125,7 @@ TEST(zero_pages_meanwhile)
 
 	ASSERT_NE(NULL, memory);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_writes, memory));
-	file_write(KSM "run", "1");
+	ksm_set("run", "1");
 	for (forks = 0; forks < 100; forks++) {
 		pid_t child = fork();
 
@@ -154,10 +135,10 @@ TEST(zero_pages_meanwhile)
 	}
 	__atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	file_write(KSM "run", "0");
+	ksm_set("run", "0");
 	pages_unmap(memory, TABLE);
 	EXPECT_EQ(before, zero_pages());
-	unmerge();
+	ksm_stop();
 }
 
 TEST(zero_pages_moved)
@@ -174,7 +155,7 @@ TEST(zero_pages_moved)
 	ASSERT_TRUE(page_is_zero(to, TABLE - 1));
 	EXPECT_EQ(before, zero_pages());
 	close(uffd);
-	unmerge();
+	ksm_stop();
 }
 
 TEST_HARNESS_MAIN

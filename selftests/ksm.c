@@ -11,36 +11,6 @@
 #define PAGES	64
 #define MILLISECONDS	1500
 
-#define KSM	"/sys/kernel/mm/ksm/"
-
-static long ksm(const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), KSM "%s", name);
-	return file_number(path, NULL);
-}
-
-static int ksm_run(const char *how)
-{
-	return file_write(KSM "run", how);
-}
-
-static int ksm_fast(void)
-{
-	file_write(KSM "smart_scan", "0");
-	file_write(KSM "sleep_millisecs", "1");
-	return file_write(KSM "pages_to_scan", "1000");
-}
-
-/* Undoes all that was merged. */
-static void ksm_stop(void)
-{
-	ksm_run("2");
-	ksm_run("0");
-	file_write(KSM "use_zero_pages", "0");
-}
-
 /* Waits until a number is in a range; ten seconds at most. */
 static bool comes_between(long (*number)(const char *name), const char *name,
 			  long least, long most)
@@ -106,7 +76,7 @@ TEST(merged)
 	fill(memory, PAGES, 1);
 	fill(memory + PAGES * PAGE, PAGES, 1);
 	ASSERT_EQ(0, madvise(memory, 3 * PAGES * PAGE, MADV_MERGEABLE));
-	ASSERT_EQ(0, ksm_run("1"));
+	ASSERT_EQ(0, ksm_set("run", "1"));
 	ASSERT_TRUE(comes_to(own_number, MERGED, 2 * PAGES))
 		TH_LOG("the pages are not merged");
 	ASSERT_EQ(pfn_of(memory), pfn_of(memory + PAGES * PAGE));
@@ -139,7 +109,7 @@ TEST_F(mover, scanned_while_away)
 	fill(memory + PAGES * PAGE, PAGES, 1);
 	ASSERT_EQ(PAGES, mover_away(&self->mover, memory, PAGES));
 	ASSERT_EQ(0, madvise(memory, 2 * PAGES * PAGE, MADV_MERGEABLE));
-	ASSERT_EQ(0, ksm_run("1"));
+	ASSERT_EQ(0, ksm_set("run", "1"));
 	EXPECT_TRUE(scans_on());
 	/* Device memory, whatever the CPU can reach, is not merged. */
 	if (self->mover.kind != OWN_NODES)
@@ -159,14 +129,14 @@ TEST(zero_pages)
 	int page;
 
 	ASSERT_EQ(0, ksm_fast());
-	ASSERT_EQ(0, file_write(KSM "use_zero_pages", "1"));
+	ASSERT_EQ(0, ksm_set("use_zero_pages", "1"));
 	ASSERT_EQ(0, madvise(memory, PAGES * PAGE, MADV_MERGEABLE));
 	for (page = 0; page < PAGES; page++)
 		__atomic_store_n(memory + page * PAGE, 0, __ATOMIC_RELAXED);
-	ASSERT_EQ(0, ksm_run("1"));
+	ASSERT_EQ(0, ksm_set("run", "1"));
 	ASSERT_TRUE(comes_to(ksm, "ksm_zero_pages", before + PAGES))
 		TH_LOG("the pages are not merged");
-	ASSERT_EQ(0, ksm_run("0"));
+	ASSERT_EQ(0, ksm_set("run", "0"));
 	ASSERT_EQ(pfn_of(memory), pfn_of(memory + PAGE));
 
 	expect_left(_metadata, memory, PAGES);
@@ -189,7 +159,7 @@ TEST_F(mover, merged_meanwhile)
 	fill(memory, PAGES, seed);
 	fill(memory + PAGES * PAGE, PAGES, seed);
 	ASSERT_EQ(0, madvise(memory, 2 * PAGES * PAGE, MADV_MERGEABLE));
-	ASSERT_EQ(0, ksm_run("1"));
+	ASSERT_EQ(0, ksm_set("run", "1"));
 	migrator_start(&migrator, &self->mover, memory, 2 * PAGES);
 	while (migrator_goes_on(&migrator, MILLISECONDS, true)) {
 		sleep_ms(20);

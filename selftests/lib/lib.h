@@ -183,6 +183,12 @@ bool migrator_goes_on(const struct migrator *migrator, unsigned int ms,
 		      bool happened);
 long migrator_stop(struct migrator *migrator);
 
+/* ksm.c: the thread that merges pages */
+long ksm(const char *name);
+int ksm_set(const char *name, const char *value);
+int ksm_fast(void);
+void ksm_stop(void);
+
 /* uffd.c: waiting for accesses to one's own memory */
 int uffd_open(__u64 features);
 int uffd_register(int fd, const void *addr, size_t npages, __u64 mode);

@@ -9,7 +9,6 @@
 #include "stress.h"
 
 #define SWAP	"/dev/ram0"
-#define KSM	"/sys/kernel/mm/ksm/"
 #define CPU	"/sys/devices/system/cpu/cpu%d/online"
 #define NUMA	"/proc/sys/kernel/numa_balancing"
 
@@ -28,10 +27,10 @@ static void turn_ksm(void)
 {
 	static const char * const run[] = { "0", "1", "1", "2" };
 
-	file_write(KSM "sleep_millisecs", "10");
-	file_write(KSM "pages_to_scan", "500");
-	file_write(KSM "use_zero_pages", chance(2) ? "1" : "0");
-	file_write(KSM "run", run[chance(4)]);
+	ksm_set("sleep_millisecs", "10");
+	ksm_set("pages_to_scan", "500");
+	ksm_set("use_zero_pages", chance(2) ? "1" : "0");
+	ksm_set("run", run[chance(4)]);
 }
 
 static void forget_caches(void)
@@ -114,8 +113,8 @@ pid_t shaker_start(void)
 		}
 		sleep_ms(chance(300));
 	}
-	file_write(KSM "run", "2");
-	file_write(KSM "run", "0");
+	ksm_set("run", "2");
+	ksm_set("run", "0");
 	folio_order_reset();
 	_exit(0);
 }
