@@ -67,14 +67,16 @@ function report(    i, from, left, known) {
 	cut[lines] = 0
 	test[lines] = running
 	is_bad[lines] = bad(text)
-	# Of the races that KCSAN sees, those in which a module of ours has no part are the rest of the kernel's own.
+	# Of the races that KCSAN sees, those in which a module of ours has no part are the rest of the kernel's own. So is
+	# one in which it has: who waits for a folio sets PG_waiters, while __split_folio_to_order() takes other flags of it.
 	if (text ~ /BUG: KCSAN:/) {
 		race = lines
 		is_ours = 0
+		is_waiter = text ~ /in __folio_freeze_and_split_unmapped \/ (softleaf_entry_wait_on_locked|folio_wait_bit_common)/
 	} else if (text ~ /\[(hmm_migrate|hmm_migrate_test|test_hmm)\]/) {
 		is_ours = 1
 	} else if (race && text ~ /^Reported by Kernel Concurrency Sanitizer/) {
-		is_bad[race] = is_ours
+		is_bad[race] = is_ours && !is_waiter
 		race = 0
 	}
 }
