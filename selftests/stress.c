@@ -72,6 +72,7 @@ static const char * const names[NR_EVENTS] = {
 	[CPU_TURNED] = "processor off and on",
 	[FOLIOS_TURNED] = "sizes of folios",
 	[NUMA_TURNED] = "NUMA balancing on or off",
+	[LISTS_TURNED] = "LRU generations on or off",
 	[SQUEEZED] = "memory.reclaim",
 	[STARVED] = "memory.max below what is used",
 };

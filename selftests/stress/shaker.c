@@ -11,6 +11,7 @@
 #define SWAP	"/dev/ram0"
 #define CPU	"/sys/devices/system/cpu/cpu%d/online"
 #define NUMA	"/proc/sys/kernel/numa_balancing"
+#define LISTS	"/sys/kernel/mm/lru_gen/enabled"
 
 static void compact(void)
 {
@@ -63,6 +64,11 @@ static void turn_numa(void)
 	file_write(NUMA, chance(2) ? "1" : "0");
 }
 
+static void turn_lists(void)
+{
+	file_write(LISTS, chance(2) ? "7" : "0");
+}
+
 static void squeeze(void)
 {
 	group_set("stress", "memory.reclaim", "8M");
@@ -84,7 +90,7 @@ static void starve(void)
 
 static void (*const shakes[])(void) = {
 	compact, turn_swap_off, turn_ksm, forget_caches, turn_cpu, turn_folios,
-	turn_numa, squeeze, starve,
+	turn_numa, turn_lists, squeeze, starve,
 };
 
 static pid_t start(__u64 seed)
@@ -100,6 +106,7 @@ static pid_t start(__u64 seed)
 
 pid_t shaker_start(void)
 {
+	bool has_generations = file_number(LISTS, NULL) > 0;
 	unsigned int which;
 	pid_t pid = start(1000000);
 
@@ -116,6 +123,7 @@ pid_t shaker_start(void)
 	ksm_set("run", "2");
 	ksm_set("run", "0");
 	folio_order_reset();
+	file_write(LISTS, has_generations ? "7" : "0");
 	_exit(0);
 }
 
