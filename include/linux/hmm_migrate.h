@@ -253,6 +253,11 @@ static inline hmm_pfn_t hmm_migrate_pfn_large(unsigned long pfn,
  * hmm_migrate_pfn_error() - the word for a page that the driver leaves
  * @error: negative errno that says why
  *
+ * Three of them do something: -E2BIG for a large source asks for its pages by
+ * themselves, and for a page with FAULT -ENOMEM and -EHWPOISON say how the
+ * access ends (see hmm_migrate_fault()). All others are one: the page stays,
+ * and is told as DECLINED.
+ *
  * Return: a word with ERROR and the errno.
  */
 static inline hmm_pfn_t hmm_migrate_pfn_error(int error)

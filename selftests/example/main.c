@@ -217,6 +217,8 @@ static int find_pages(struct mirror *mirror, struct hmm_range *range)
 	int ret;
 
 	do {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		range->notifier_seq = mmu_interval_read_begin(range->notifier);
 		mmap_read_lock(mm);
 		ret = hmm_range_fault(range);
@@ -285,7 +287,7 @@ static int add_to_window(struct mirror *mirror, struct hmm_example_add *add,
 			 unsigned long start, unsigned long end)
 {
 	unsigned long npages = (end - start) >> PAGE_SHIFT;
-	unsigned long pfns[WINDOW_PAGES], i;
+	unsigned long pfns[WINDOW_PAGES] = {}, i;
 	struct hmm_range range = {
 		.notifier = &mirror->notifier,
 		.start = start,
@@ -405,6 +407,7 @@ static int __init example_init(void)
 	device.memory = vmalloc(size);
 	if (!device.memory)
 		return -ENOMEM;
+	/* Maybe of more pages than there is memory for; no more are used. */
 	device.addresses = request_free_mem_region(&iomem_resource, size,
 						   HMM_EXAMPLE_MEMORY);
 	error = PTR_ERR_OR_ZERO(device.addresses);
