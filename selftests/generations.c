@@ -80,8 +80,10 @@ static void expect_lists(struct __test_metadata *_metadata,
 }
 
 /* The process, which enters the group, has some itself. */
-static struct lists lists_of_group(struct __test_metadata *_metadata)
+static struct lists lists_of_group(struct __test_metadata *_metadata,
+				   struct mover *mover)
 {
+	mover_try(mover);
 	ASSERT_EQ(0, group_enter(GROUP));
 	lists();
 	return lists();
@@ -97,7 +99,7 @@ static int begin_generation(void)
 	return file_write(LISTS, command);
 }
 
-/* There and back; device memory is on no list. */
+/* There, where device memory is on no list, and back, and then it ends. */
 static void round_trip(struct __test_metadata *_metadata, struct mover *mover,
 		       char *memory, struct lists before)
 {
@@ -108,6 +110,9 @@ static void round_trip(struct __test_metadata *_metadata, struct mover *mover,
 	ASSERT_EQ(PAGES, mover_back(mover, memory, PAGES));
 	expect_lists(_metadata, before, PAGES, 0);
 	EXPECT_EQ(-1, wrong(memory, PAGES, 1));
+	pages_unmap(memory, PAGES);
+	expect_lists(_metadata, before, 0, 0);
+	EXPECT_EQ(0, group_leave(GROUP));
 }
 
 TEST_F(mover, books)
@@ -117,14 +122,10 @@ TEST_F(mover, books)
 
 	if (!generations_exist())
 		SKIP(return, NO_GENERATIONS);
-	mover_try(&self->mover);
-	before = lists_of_group(_metadata);
+	before = lists_of_group(_metadata, &self->mover);
 	memory = pages_map(PAGES);
 	fill(memory, PAGES, 1);
 	round_trip(_metadata, &self->mover, memory, before);
-	pages_unmap(memory, PAGES);
-	expect_lists(_metadata, before, 0, 0);
-	EXPECT_EQ(0, group_leave(GROUP));
 }
 
 TEST_F(mover, huge_page)
@@ -136,14 +137,10 @@ TEST_F(mover, huge_page)
 		SKIP(return, NO_GENERATIONS);
 	if (!huge_pages_exist())
 		SKIP(return, NO_HUGE_PAGES);
-	mover_try(&self->mover);
-	before = lists_of_group(_metadata);
+	before = lists_of_group(_metadata, &self->mover);
 	memory = huge_pages_map(1, 1);
 	ASSERT_NE(NULL, memory);
 	round_trip(_metadata, &self->mover, memory, before);
-	pages_unmap(memory, PAGES);
-	expect_lists(_metadata, before, 0, 0);
-	EXPECT_EQ(0, group_leave(GROUP));
 }
 
 /* Half of it is of one generation, half of the next. */
@@ -155,8 +152,7 @@ TEST_F(mover, old_and_new)
 
 	if (!generations_exist())
 		SKIP(return, NO_GENERATIONS);
-	mover_try(&self->mover);
-	before = lists_of_group(_metadata);
+	before = lists_of_group(_metadata, &self->mover);
 	memory = pages_map(PAGES);
 	fill(memory, PAGES / 2, 1);
 	/* A page has to be left alone for two more to be an old one. */
@@ -165,7 +161,6 @@ TEST_F(mover, old_and_new)
 	fill(memory, PAGES, 1);
 	ASSERT_LE(2, lists().used);
 	round_trip(_metadata, &self->mover, memory, before);
-	EXPECT_EQ(0, group_leave(GROUP));
 }
 
 /* What nobody may page out is of no generation. */
@@ -176,8 +171,7 @@ TEST_F(mover, locked)
 
 	if (!generations_exist())
 		SKIP(return, NO_GENERATIONS);
-	mover_try(&self->mover);
-	before = lists_of_group(_metadata);
+	before = lists_of_group(_metadata, &self->mover);
 	memory = pages_map(PAGES);
 	fill(memory, PAGES, 1);
 	ASSERT_EQ(0, mlock(memory, PAGES * PAGE));
@@ -241,7 +235,7 @@ static void meanwhile(struct __test_metadata *_metadata, struct mover *mover,
 	long all;
 
 	ASSERT_EQ(0, swap_on());
-	lists_of_group(_metadata);
+	lists_of_group(_metadata, mover);
 	fill(memory, PAGES, seed);
 	migrator_start(&migrator, mover, memory, PAGES);
 	while (migrator_goes_on(&migrator, MILLISECONDS,
