@@ -304,6 +304,22 @@ TEST_F(away, fault_waits_for_the_lock)
 	EXPECT_EQ(-1, wrong(self->memory, TABLE, 1));
 }
 
+/* The driver asks for a part of what it has on its device. */
+TEST_F(away, frames_of_a_part)
+{
+	__u64 pfns[8];
+	size_t first, page;
+
+	ASSERT_EQ(TABLE, own_to_device(self->own, self->memory, TABLE));
+	for (first = 0; first < TABLE; first += TABLE / 4) {
+		ASSERT_EQ(0, own_look(self->own, self->memory + first * PAGE,
+				      8, pfns));
+		for (page = 0; page < 8; page++)
+			EXPECT_EQ(pfn_of(self->memory + (first + page) * PAGE),
+				  pfns[page]);
+	}
+}
+
 #define SOME	8	/* pages that are on the device */
 
 static long scans(void)

@@ -388,7 +388,22 @@ struct hmm_test_tables {
 #define HMM_TEST_BAD	_IOWR('H', 0x43, struct hmm_test_bad)
 #define HMM_TEST_HOLD	_IOW('H', 0x44, struct hmm_test_hold)
 #define HMM_TEST_STATS	_IOR('H', 0x45, struct hmm_test_stats)
+/**
+ * struct hmm_test_look - HMM_TEST_LOOK: where hmm_range_fault() finds pages
+ * of the caller, faulting none in
+ * @addr: first address
+ * @npages: how many pages
+ * @pfns: user array of @npages __u64 for the frame numbers, 0 where the owner
+ *	of this device's memory may not use a page, or there is none
+ */
+struct hmm_test_look {
+	__u64 addr;
+	__u64 npages;
+	__u64 pfns;
+};
+
 
 #define HMM_TEST_TABLES	_IOR('H', 0x46, struct hmm_test_tables)
 
 #endif /* HMM_MIGRATE_TEST_UAPI_H */
+#define HMM_TEST_LOOK	_IOW('H', 0x47, struct hmm_test_look)

@@ -58,6 +58,9 @@ struct call {
 /* pages.c: all pages of the machine */
 struct hmm_test_tables pages_tables(void);
 
+/* look.c: the pages of a process */
+long look(const struct hmm_test_look *request);
+
 /* memory.c: the device's pages */
 extern char device_owner;	/* its address is the owner of the memory */
 int memory_init(void);

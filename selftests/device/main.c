@@ -143,6 +143,7 @@ union request {
 	struct hmm_test_hold hold;
 	struct hmm_test_stats stats;
 	struct hmm_test_tables tables;
+	struct hmm_test_look look;
 };
 
 static long dispatch(struct opener *opener, unsigned int command,
@@ -172,6 +173,8 @@ static long dispatch(struct opener *opener, unsigned int command,
 	case HMM_TEST_TABLES:
 		request->tables = pages_tables();
 		return 0;
+	case HMM_TEST_LOOK:
+		return look(&request->look);
 	default:
 		return -ENOTTY;
 	}

@@ -133,6 +133,7 @@ int own_hold(int fd, __u64 pfn, unsigned int what);
 struct hmm_test_stats own_stats(int fd);
 __u64 own_in_use(int fd);
 bool own_tables(int fd, struct hmm_test_tables *tables);
+int own_look(int fd, const void *addr, size_t npages, __u64 *pfns);
 int own_wait_for_callback(int fd);
 const char *reason_name(enum hmm_test_reason reason);
 const char *own_describe(const struct hmm_test_result *result);

@@ -174,6 +174,22 @@ bool own_tables(int fd, struct hmm_test_tables *tables)
 	return ioctl(fd, HMM_TEST_TABLES, tables) == 0;
 }
 
+/* Where the kernel tells the driver that these pages are. */
+int own_look(int fd, const void *addr, size_t npages, __u64 *pfns)
+{
+	struct hmm_test_look look = {
+		.addr = (uintptr_t)addr,
+		.npages = npages,
+		.pfns = (uintptr_t)pfns,
+	};
+	int ret;
+
+	do {
+		ret = ioctl(fd, HMM_TEST_LOOK, &look);
+	} while (ret && errno == EINTR);
+	return ret ? -errno : 0;
+}
+
 /* Waits until a callback runs: the sources of its window are unmapped. */
 int own_wait_for_callback(int fd)
 {
