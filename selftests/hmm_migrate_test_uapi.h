@@ -266,8 +266,12 @@ struct hmm_test_evict {
 
 /**
  * struct hmm_test_fault - HMM_TEST_FAULT: what a CPU access to the device's
+/* A window that is what hmm_migrate_fault_range() says. */
+#define HMM_TEST_WINDOW_FOLIO	(~0U)
+
  * memory does from now on, until the file is closed
- * @window: bring so many pages around the address; 0 and 1: that page alone
+ * @window: bring so many pages around the address; 0 and 1: that page alone;
+ *	HMM_TEST_WINDOW_FOLIO: all of its folio
  * @fault_errno: decline the page that the CPU waits for, with this errno;
  *	-1: by clearing MIGRATE
  * @argument: enum hmm_test_argument to get wrong in hmm_migrate_fault()

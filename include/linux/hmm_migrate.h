@@ -9,10 +9,13 @@
 #ifndef LINUX_HMM_MIGRATE_H
 #define LINUX_HMM_MIGRATE_H
 
+#include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/err.h>
 #include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/vmstat.h>
 
 /**
  * DOC: the word
@@ -315,6 +318,60 @@ static inline enum hmm_migrate_reason hmm_migrate_pfn_reason(hmm_pfn_t word)
 	if (!(word & HMM_MIGRATE_PFN_ERROR))
 		return HMM_MIGRATE_NOTHING;
 	return (enum hmm_migrate_reason)hmm_migrate_pfn_number(word);
+}
+
+/**
+ * hmm_migrate_fault_range() - where the folio of a fault is mapped
+ * @vmf: the fault, as the driver got it
+ * @start: (out) first address of the folio that is in the area
+ * @end: (out) the address behind the last
+ *
+ * What to ask hmm_migrate_fault() for where pages of the device may be large
+ * folios: one that is not within the range as a whole has to be split. After
+ * mremap() it may begin at any page, and parts of it may be elsewhere.
+ *
+ * Context: dev_pagemap_ops.migrate_to_ram, which is called with the folio
+ * locked.
+ */
+static inline void hmm_migrate_fault_range(const struct vm_fault *vmf,
+					   unsigned long *start,
+					   unsigned long *end)
+{
+	struct folio *folio = page_folio(vmf->page);
+	unsigned long addr = vmf->address & PAGE_MASK;
+	unsigned long before = addr & (folio_size(folio) - 1);
+	unsigned long after;
+
+	/* Under a huge entry the page of the fault is the folio's first. */
+	if (vmf->pte)
+		before = folio_page_idx(folio, vmf->page) << PAGE_SHIFT;
+	after = folio_size(folio) - before;
+	*start = addr - min(before, addr - vmf->vma->vm_start);
+	*end = addr + min(after, vmf->vma->vm_end - addr);
+}
+
+/**
+ * hmm_migrate_folio_freed() - make device memory fit for its next user
+ * @folio: what dev_pagemap_ops.folio_free has got
+ *
+ * Clears the flags that the folio has from the process whose memory it was, but
+ * those that say that it is large or broken, and takes it out of the count of
+ * locked memory. Nobody else does that for pages of a device: what the last user
+ * has made of one would be said of the next.
+ *
+ * Context: Any context. Nobody has a reference to the folio.
+ */
+static inline void hmm_migrate_folio_freed(struct folio *folio)
+{
+	const unsigned long kept = BIT(PG_head) | BIT(PG_reserved);
+
+	if (folio_test_clear_mlocked(folio))
+		zone_stat_mod_folio(folio, NR_MLOCK, -folio_nr_pages(folio));
+	set_mask_bits(&folio->flags.f, PAGE_FLAGS_CHECK_AT_PREP & ~kept, 0);
+	/* Of a large one the second page has some, too; and the order, in 8 bits. */
+	if (folio_test_large(folio))
+		set_mask_bits(&folio_page(folio, 1)->flags.f,
+			      PAGE_FLAGS_SECOND & ~0xffUL, 0);
 }
 
 /**

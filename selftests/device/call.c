@@ -358,11 +358,24 @@ static vm_fault_t fault_with(struct call *call, struct vm_fault *vmf,
 				 result);
 }
 
+static void fault_range(struct vm_fault *vmf, u32 window, unsigned long *start,
+			unsigned long *end)
+{
+	unsigned long size = max(window, 1) * PAGE_SIZE;
+
+	if (window == HMM_TEST_WINDOW_FOLIO) {
+		hmm_migrate_fault_range(vmf, start, end);
+		return;
+	}
+	*start = rounddown(vmf->address, size);
+	*end = *start + size;
+}
+
 vm_fault_t call_fault(struct vm_fault *vmf)
 {
 	struct hmm_migrate_result result = {};
 	struct hmm_test_fault config;
-	unsigned long size;
+	unsigned long start, end;
 	struct call *call;
 	vm_fault_t ret;
 
@@ -370,9 +383,9 @@ vm_fault_t call_fault(struct vm_fault *vmf)
 	config = fault_config;
 	mutex_unlock(&lock);
 
-	size = max(config.window, 1) * PAGE_SIZE;
-	call = call_new(&config.driver, rounddown(vmf->address, size),
-			size >> PAGE_SHIFT, false);
+	fault_range(vmf, config.window, &start, &end);
+	call = call_new(&config.driver, start, (end - start) >> PAGE_SHIFT,
+			false);
 	if (!call)
 		return VM_FAULT_OOM;
 	call->mm = vmf->vma->vm_mm;

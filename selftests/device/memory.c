@@ -6,9 +6,7 @@
 #include <linux/bitmap.h>
 #include <linux/highmem.h>
 #include <linux/memremap.h>
-#include <linux/page_idle.h>
 #include <linux/pagemap.h>
-#include <linux/vmstat.h>
 
 #include "device.h"
 
@@ -94,6 +92,24 @@ static void content_free(struct page *content, unsigned int order)
 		__free_page(content + i);
 }
 
+/* Whether nothing is said of a folio that was said of the last one there. */
+static bool is_new(struct folio *folio)
+{
+	unsigned long allowed = BIT(PG_reserved) | BIT(PG_locked) |
+				BIT(PG_head);
+	unsigned long i;
+
+	for (i = 0; i < folio_nr_pages(folio); i++) {
+		if (folio_page(folio, i)->flags.f &
+		    PAGE_FLAGS_CHECK_AT_PREP & ~allowed)
+			return false;
+		allowed = BIT(PG_reserved);
+		if (i == 0)
+			allowed |= 0xffUL | BIT(PG_large_rmappable);
+	}
+	return true;
+}
+
 /* A page as a driver has it right after allocation: locked, one reference. */
 struct page *memory_alloc(unsigned int order)
 {
@@ -108,6 +124,7 @@ struct page *memory_alloc(unsigned int order)
 		return NULL;
 	}
 	zone_device_folio_init((struct folio *)page, &private.pgmap, order);
+	WARN_ON_ONCE(!is_new((struct folio *)page));
 	page->zone_device_data = content;
 	return page;
 }
@@ -183,21 +200,7 @@ static void memory_folio_free(struct folio *folio)
 	unsigned int order = folio_order(folio);
 	struct page *content = folio_zone_device_data(folio);
 
-	/* Nobody else cleans the flags before the page is used again. */
-	if (folio_test_clear_mlocked(folio))
-		zone_stat_mod_folio(folio, NR_MLOCK, -folio_nr_pages(folio));
-	folio_clear_active(folio);
-	folio_clear_referenced(folio);
-	folio_clear_workingset(folio);
-	folio_clear_swapbacked(folio);
-	folio_clear_unevictable(folio);
-	folio_clear_dirty(folio);
-	/* The same bit of a large folio's second page is partially_mapped. */
-	folio_clear_reclaim(folio);
-	folio_clear_young(folio);
-	folio_clear_idle(folio);
-	ClearPageUptodate(&folio->page);
-
+	hmm_migrate_folio_freed(folio);
 	folio_set_zone_device_data(folio, NULL);
 	if (content)
 		content_free(content, order);

@@ -14,7 +14,6 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mmu_notifier.h>
-#include <linux/page_idle.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -63,23 +62,12 @@ static struct page *device_page(void)
 	return page;
 }
 
-/* The last reference is gone. Nobody else cleans the flags. */
+/* The last reference is gone. */
 static void device_folio_free(struct folio *folio)
 {
 	unsigned long i = folio_pfn(folio) - first_pfn();
 
-	if (folio_test_clear_mlocked(folio))
-		zone_stat_mod_folio(folio, NR_MLOCK, -1);
-	folio_clear_active(folio);
-	folio_clear_referenced(folio);
-	folio_clear_workingset(folio);
-	folio_clear_swapbacked(folio);
-	folio_clear_unevictable(folio);
-	folio_clear_dirty(folio);
-	folio_clear_reclaim(folio);
-	folio_clear_young(folio);
-	folio_clear_idle(folio);
-	ClearPageUptodate(&folio->page);
+	hmm_migrate_folio_freed(folio);
 
 	spin_lock(&device.lock);
 	__clear_bit(i, device.in_use);
