@@ -23,9 +23,11 @@ use crate::mm::{
 use crate::unmap::Unmapped;
 
 /// A window whose contents the driver has copied, as far as it wanted to.
+#[must_use = "the driver has been asked, and must be told"]
 pub(crate) struct Copied<'b, 's>(&'b mut Batch<'s>);
 
 /// A window whose destinations have become the sources, as far as that was possible.
+#[must_use = "the driver has been asked, and must be told"]
 pub(crate) struct Migrated<'b, 's>(&'b mut Batch<'s>);
 
 /// A window of which the driver knows what has moved.

@@ -54,6 +54,16 @@ void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start,
 /* Macros, and of constants that bindgen does not know on each architecture. */
 static const unsigned long HMM_MIGRATE_TABLE_SIZE = PMD_SIZE;
 static const gfp_t HMM_MIGRATE_RETRY_MAYFAIL = __GFP_RETRY_MAYFAIL;
+static const unsigned long HMM_MIGRATE_WORD_VALID = HMM_MIGRATE_PFN_VALID;
+static const unsigned long HMM_MIGRATE_WORD_READ = HMM_MIGRATE_PFN_READ;
+static const unsigned long HMM_MIGRATE_WORD_WRITE = HMM_MIGRATE_PFN_WRITE;
+static const unsigned long HMM_MIGRATE_WORD_ERROR = HMM_MIGRATE_PFN_ERROR;
+static const unsigned long HMM_MIGRATE_WORD_EMPTY = HMM_MIGRATE_PFN_EMPTY;
+static const unsigned long HMM_MIGRATE_WORD_FAULT = HMM_MIGRATE_PFN_FAULT;
+static const unsigned long HMM_MIGRATE_WORD_DEVICE = HMM_MIGRATE_PFN_DEVICE;
+static const unsigned long HMM_MIGRATE_WORD_LOCKED = HMM_MIGRATE_PFN_LOCKED;
+static const unsigned long HMM_MIGRATE_WORD_MIGRATE = HMM_MIGRATE_PFN_MIGRATE;
+static const unsigned long HMM_MIGRATE_WORD_UNADDRESSABLE = HMM_MIGRATE_PFN_UNADDRESSABLE;
 #endif
 
 /* The static key that switches the counters on, in a type that Rust can name. */

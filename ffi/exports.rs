@@ -69,9 +69,9 @@ pub(crate) unsafe extern "C" fn hmm_vma_migrate(
 ///
 /// # Safety
 ///
-/// Each pointer is NULL or valid; `pfns` has one word for each page. The mmap lock of the area is
-/// held for reading and its mm is pinned. `ops` keeps the contract of
-/// [`MigrateOps`](crate::mm::call::MigrateOps).
+/// Each pointer is NULL or valid; `pfns` has one word for each page, which nobody but the driver's
+/// callbacks uses during the call. The mmap lock of the area is held for reading and its mm is
+/// pinned. `ops` keeps the contract of [`MigrateOps`](crate::mm::call::MigrateOps).
 #[no_mangle]
 pub(crate) unsafe extern "C" fn hmm_migrate_range(
     ops: *const raw::hmm_migrate_ops,
@@ -84,7 +84,7 @@ pub(crate) unsafe extern "C" fn hmm_migrate_range(
 ) -> c_int {
     let mut tally = Tally::default();
     Function::Range.trace_start(start, || end.saturating_sub(start) >> PAGE_SHIFT);
-    let mut work = || -> Result {
+    let error = from_result(|| {
         // SAFETY: The caller's promise.
         let (driver, policy) = unsafe { read_ops(ops, private) }?;
         let vma = NonNull::new(vma).ok_or(EINVAL)?;
@@ -102,9 +102,9 @@ pub(crate) unsafe extern "C" fn hmm_migrate_range(
         let call = Call::new(policy, None);
         crate::pipeline::migrate_range(&call, &driver, &mut scratch, &range, |outcomes| {
             tally.add(outcomes)
-        })
-    };
-    let error = from_result(|| work().map(|()| 0));
+        })?;
+        Ok(0)
+    });
     tally.trace_end(Function::Range, error as isize);
     // SAFETY: The caller's promise.
     unsafe { tally.write(result) };
@@ -116,7 +116,8 @@ pub(crate) unsafe extern "C" fn hmm_migrate_range(
 /// # Safety
 ///
 /// To be called only by the `migrate_to_ram` of a device, with its `vmf`. Each other pointer is
-/// NULL or valid; `pfns`, unless NULL, has one word for each page. `ops` keeps the contract of
+/// NULL or valid; `pfns`, unless NULL, has one word for each page, which nobody but the driver's
+/// callbacks uses during the call. `ops` keeps the contract of
 /// [`MigrateOps`](crate::mm::call::MigrateOps).
 #[no_mangle]
 pub(crate) unsafe extern "C" fn hmm_migrate_fault(
@@ -209,9 +210,9 @@ fn fault_of_errno(errno: i32) -> bindings::vm_fault_t {
 ///
 /// # Safety
 ///
-/// Each pointer is NULL or valid; `pfns`, unless NULL, has one word for each page. `ops` keeps the
-/// contract of [`MigrateOps`](crate::mm::call::MigrateOps). The device stays for the time of the
-/// call.
+/// Each pointer is NULL or valid; `pfns`, unless NULL, has one word for each page, which nobody but
+/// the driver's callbacks uses during the call. `ops` keeps the contract of
+/// [`MigrateOps`](crate::mm::call::MigrateOps). The device stays for the time of the call.
 #[no_mangle]
 pub(crate) unsafe extern "C" fn hmm_migrate_device_range(
     ops: *const raw::hmm_migrate_ops,

@@ -305,11 +305,7 @@ impl<'s> Batch<'s> {
     }
 
     fn note(&mut self, pages: Range<usize>, outcome: Outcome) {
-        match self.outcomes.get_mut(pages) {
-            Some([one]) => *one = outcome,
-            Some(outcomes) => outcomes.fill(outcome),
-            None => {}
-        }
+        note(self.outcomes, pages, outcome);
     }
 
     /// Notes why pages stay.
@@ -348,9 +344,7 @@ impl<'s> Batch<'s> {
             if let Err(reason) = step(slot) {
                 slot.refuse();
                 self.refused += 1;
-                if let Some(outcomes) = self.outcomes.get_mut(slot.pages()) {
-                    outcomes.fill(Outcome::Left(reason));
-                }
+                note(self.outcomes, slot.pages(), Outcome::Left(reason));
             }
         }
     }
@@ -402,9 +396,7 @@ impl<'s> Batch<'s> {
             }
             if let Err(reason) = step(slot) {
                 slot.set_failed();
-                if let Some(outcomes) = self.outcomes.get_mut(slot.pages()) {
-                    outcomes.fill(Outcome::Left(reason));
-                }
+                note(self.outcomes, slot.pages(), Outcome::Left(reason));
             }
         }
     }
@@ -413,5 +405,14 @@ impl<'s> Batch<'s> {
     pub(super) fn find(&self, from: usize, state: State) -> Option<usize> {
         let rest = self.slots.as_slice().get(from..)?;
         Some(from + rest.iter().position(|slot| slot.state() == state)?)
+    }
+}
+
+/// Notes what became of pages, which is mostly one.
+fn note(outcomes: &mut [Outcome], pages: Range<usize>, outcome: Outcome) {
+    match outcomes.get_mut(pages) {
+        Some([one]) => *one = outcome,
+        Some(outcomes) => outcomes.fill(outcome),
+        None => {}
     }
 }

@@ -352,14 +352,14 @@ impl Call {
 /// * Every word that [`Self::alloc_and_copy`] gives as a destination is a live page, whose lock and
 ///   one of whose references are given to the pipeline; the copy to it is complete.
 /// * Neither function gives back a lock or a reference of a source, or the mmap lock.
-/// * The words are not used when a function has returned.
+/// * The words are not used when a function has returned, nor by anybody else meanwhile.
 pub(crate) unsafe trait MigrateOps {
     /// Allocates destinations for the pages that `words` offer, and copies to them.
     ///
     /// # Safety
     ///
-    /// There is a word for each page of `place`. What they offer is locked, and stays so until
-    /// [`Self::finalize_and_map`] has returned.
+    /// There is a word for each page of `place`. What they offer is locked until the function
+    /// has returned.
     unsafe fn alloc_and_copy(&self, place: &Place<'_>, words: &[Cell<PfnWord>]);
 
     /// Learns what has moved, before the processes' entries lead to it; holes are filled by then.

@@ -22,7 +22,7 @@ use super::{
     },
     raw,
     slot::{
-        held,
+        OwnEntry,
         Slot, //
     },
     word::{
@@ -384,11 +384,18 @@ impl LockedEntry<'_, '_, '_> {
             // otherwise one is left, for the slot.
             unsafe { self.folio().put_some(needless) };
         }
-        // SAFETY: Lock and a mapping's reference go to the slot, or are the fault handler's.
-        let slot =
-            unsafe { Slot::source(folio, pages, first, flags, held::OWN_ENTRY, self.borrowed) };
-        // SAFETY: The entry of its first page.
-        let slot = unsafe { slot.with_entry(entry, frozen) };
+        // SAFETY: Lock and a mapping's reference go to the slot, or are the fault handler's. The
+        // entry is that of its first page.
+        let slot = unsafe {
+            Slot::source(
+                folio,
+                pages,
+                first,
+                flags,
+                OwnEntry::Pte(entry, frozen),
+                self.borrowed,
+            )
+        };
         // The lock is the slot's now.
         ManuallyDrop::new(self).entry.table.push(slot);
         Ok(())

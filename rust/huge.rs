@@ -26,7 +26,7 @@ use super::{
     page_table::PmdEntry,
     raw,
     slot::{
-        held,
+        OwnEntry,
         Slot, //
     },
     span::HUGE_ORDER,
@@ -421,16 +421,8 @@ impl LockedHuge<'_, '_, '_> {
         let folio = unsafe { Folio::from_raw(folio) };
         // SAFETY: The lock, and the reference taken above, go to the slot, or are the fault
         // handler's.
-        let slot = unsafe {
-            Slot::source(
-                folio,
-                folio.pages(),
-                0,
-                flags,
-                held::OWN_ENTRY,
-                self.borrowed,
-            )
-        };
+        let slot =
+            unsafe { Slot::source(folio, folio.pages(), 0, flags, OwnEntry::Pmd, self.borrowed) };
         let is_mapped = folio.is_mapped();
         // The lock is the slot's now.
         let batch = &mut *ManuallyDrop::new(self).page.lock.batch;

@@ -74,8 +74,11 @@ pub(crate) fn may_split(folio: Folio<'_>) -> Result<(), Reason> {
 
 /// Replaces the entry of the huge zero page by a page table of zero pages.
 ///
-/// `pmd` is the entry that the window belongs to.
+/// Does nothing where `pmd` is not the window's entry.
 pub(super) fn split_zero_page(window: &LockedWindow<'_>, pmd: PmdEntry<'_>) {
+    if !window.is_same(pmd.window()) {
+        return;
+    }
     // SAFETY: The area is valid, and by the type invariants its mmap lock is held; the function
     // looks again under the lock that it takes.
     unsafe { raw::split_huge_pmd(window.range().vma(), pmd.as_ptr(), window.start()) };
@@ -106,7 +109,8 @@ pub(super) fn split(call: &Call, large: Large) -> Result<(), Reason> {
         (None, None) => return Err(Reason::Partial),
     };
     stats::count(stats::Counter::Splits, 1);
-    // SAFETY: The folio of the page is locked, and has one reference beyond the expected ones.
+    // SAFETY: The folio of the page is locked, and a reference keeps it; whether there are others
+    // the function finds out itself.
     let error = unsafe { raw::split_huge_page(page) };
     if let Some(folio) = held {
         // SAFETY: Our lock: on the whole folio, or on its first piece, which has the same address.

@@ -30,11 +30,11 @@ pub(crate) fn drain_local() {
 ///
 /// # Context
 ///
-/// May sleep for long: whoever waits for a folio lock that is held does so meanwhile.
+/// May sleep for long: whoever waits for a folio lock that is held does so meanwhile. The drain on
+/// another processor wants neither an mmap lock nor a folio's, so that these may be held.
 pub(crate) fn drain_all() {
     stats::count(stats::Counter::LruDrains, 1);
-    // SAFETY: The callers hold at most an mmap lock and a folio lock, which the drain on another
-    // processor does not want.
+    // SAFETY: Memory does not depend on it; the context is the caller's affair.
     unsafe { raw::lru_add_drain_all() };
 }
 

@@ -48,7 +48,8 @@ impl Mappings {
     ///
     /// # Safety
     ///
-    /// They were mapped in the area, and are not any more; its page table and the folio are locked.
+    /// They were mapped in the area, and are not any more. Its page table and the folio are locked,
+    /// and the folio stays so until the page table is not.
     #[inline(always)]
     pub(super) unsafe fn remove(&mut self, folio: Folio<'_>, number: usize, count: usize) -> bool {
         if self.is_mlocked || folio.is_large() || !folio.is_anon() {
@@ -69,8 +70,9 @@ impl Mappings {
     ///
     /// # Safety
     ///
-    /// They are mapped in the area at once; its page table and the folio are locked. `exclusive`
-    /// says that nobody else has them.
+    /// They are mapped in the area at once. Its page table and the folio are locked, and the folio
+    /// is mapped, or locked, until the page table is not. `exclusive` says that nobody else has
+    /// them.
     #[inline(always)]
     pub(super) unsafe fn add(
         &mut self,

@@ -17,6 +17,7 @@ use super::{
     },
     raw,
     slot::Slot,
+    span::HUGE_ORDER,
     word::Reason, //
 };
 
@@ -253,7 +254,9 @@ impl Entries<'_> {
     #[inline(always)]
     pub(super) fn fill(&mut self, slot: &mut Slot) -> bool {
         let range = *self.window().range();
-        let Some(target) = slot.dst().filter(|_| slot.is_charged()) else {
+        // What is as large as a page table is mapped in the place of one.
+        let fits = slot.is_charged() && slot.order() < HUGE_ORDER;
+        let Some(target) = slot.dst().filter(|_| fits) else {
             return false;
         };
         if !slot.pages().all(|index| self.is_empty(index)) {

@@ -51,7 +51,8 @@ impl Batch<'_> {
             // SAFETY: It has been replaced, or was gone, when the window's table was gone through.
             unsafe { slot.forget_own_entry() };
             slot.remap_others();
-            slot.put(&mut puts);
+            // SAFETY: Those elsewhere have been replaced as well.
+            unsafe { slot.put(&mut puts) };
         });
         drop(puts);
         if which == Which::All {

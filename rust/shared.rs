@@ -192,7 +192,8 @@ impl Batch<'_> {
         if let Task::Remap(_) = task {
             for slot in self.slots_mut(group.numbers.clone()) {
                 if task.anon_vma(slot).is_some() {
-                    // SAFETY: Every area that the reverse mapping has was gone through.
+                    // SAFETY: Every area that the reverse mapping has was gone through: until now
+                    // there was always something left to be done for this slot.
                     unsafe { slot.set_remapped() };
                 }
             }

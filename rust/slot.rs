@@ -63,11 +63,21 @@ pub(super) mod held {
     pub(crate) const DESTINATION: u8 = 1 << 2;
     /// A migration entry at the slot's own place.
     pub(crate) const OWN_ENTRY: u8 = 1 << 3;
-    /// Migration entries elsewhere, which the reverse mapping finds.
+    /// Maybe migration entries elsewhere, which the reverse mapping finds.
     pub(crate) const OTHER_ENTRIES: u8 = 1 << 4;
     /// The destination is charged to the process whose hole it is for, in an area that has its
     /// anon_vma.
     pub(crate) const CHARGED: u8 = 1 << 5;
+}
+
+/// What a source has at its own place.
+pub(super) enum OwnEntry {
+    /// Nothing: all its migration entries are elsewhere.
+    None,
+    /// A migration entry in the place of a page table.
+    Pmd,
+    /// Migration entries in a page table: that of its first page, and what it says.
+    Pte(pte_t, Frozen),
 }
 
 // Indices and counts of pages fit.
@@ -132,38 +142,33 @@ impl Slot {
     ///
     /// Without `borrowed`, the caller gives the lock and one reference of `src` to the slot. With
     /// it, they are the fault handler's, which keeps them until the call is over. The folio has so
-    /// many pages, `flags` are those of its word, and there are migration entries for it where
-    /// `entries` says.
+    /// many pages, `flags` are those of its word, and `entry` is where it has migration entries.
     #[inline(always)]
     pub(super) unsafe fn source(
         src: Folio<'_>,
         pages: usize,
         index: usize,
         flags: u64,
-        entries: u8,
+        entry: OwnEntry,
         borrowed: bool,
     ) -> Self {
+        let own = match entry {
+            OwnEntry::None => 0,
+            OwnEntry::Pmd | OwnEntry::Pte(..) => held::OWN_ENTRY,
+        };
+        let (entry, frozen) = match entry {
+            OwnEntry::None | OwnEntry::Pmd => (pte_t::default(), Frozen::NOTHING),
+            OwnEntry::Pte(entry, frozen) => (entry, frozen),
+        };
         // INVARIANT: The caller's promise.
         Self {
             src: src.as_ptr(),
             count: pages as u16,
             state: State::Taken,
-            held: entries | if borrowed { 0 } else { held::SOURCE },
-            ..Self::hole(index, 0, flags)
-        }
-    }
-
-    /// The same, with its migration entry, and what that says.
-    ///
-    /// # Safety
-    ///
-    /// They are the entry of its first page, and what that says.
-    pub(super) unsafe fn with_entry(self, entry: pte_t, frozen: Frozen) -> Self {
-        // INVARIANT: The caller's promise.
-        Self {
+            held: own | if borrowed { 0 } else { held::SOURCE },
             entry,
             frozen,
-            ..self
+            ..Self::hole(index, 0, flags)
         }
     }
 
@@ -188,7 +193,7 @@ impl Slot {
         let anon_vma = AnonVma::of(&src)?;
         let (flags, pages) = (src.folio().word_flags(), src.folio().pages());
         // SAFETY: Lock and reference come with `src`.
-        let slot = unsafe { Self::source(src.folio(), pages, index, flags, 0, false) };
+        let slot = unsafe { Self::source(src.folio(), pages, index, flags, OwnEntry::None, false) };
         // They are the slot's now.
         core::mem::forget(src);
         // INVARIANT: The reference comes with `anon_vma`.
@@ -341,9 +346,9 @@ impl Slot {
         self.set_unmapped();
     }
 
-    /// Notes that there are migration entries where the reverse mapping finds them.
+    /// Notes that there may be migration entries where the reverse mapping finds them.
     pub(super) fn set_unmapped(&mut self) {
-        // INVARIANT: What the caller has found out.
+        // INVARIANT: There may always be some.
         self.held |= held::OTHER_ENTRIES;
     }
 
@@ -502,12 +507,10 @@ impl Slot {
 
     /// Gives back every lock, and every reference by way of `puts`.
     ///
-    /// Nothing is given back while a migration entry for the source is left: whoever waits on the
-    /// entry waits for the lock.
-    pub(super) fn put(&mut self, puts: &mut Puts<'_>) {
-        if self.held & (held::OWN_ENTRY | held::OTHER_ENTRIES) != 0 {
-            return;
-        }
+    /// # Safety
+    ///
+    /// No migration entry for the source is left: whoever waits on one waits for the lock.
+    pub(super) unsafe fn put(&mut self, puts: &mut Puts<'_>) {
         if let (true, Some(src)) = (self.holds(held::SOURCE), self.src()) {
             if self.state == State::Migrated && !src.is_anon() {
                 // Not before: a source without a mapping would be taken for a destination.

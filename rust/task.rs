@@ -37,7 +37,7 @@ pub(crate) fn is_killed() -> bool {
 ///
 /// May sleep.
 pub(crate) fn let_others_run() {
-    // SAFETY: The callers are in process context, outside any lock that forbids sleeping.
+    // SAFETY: Memory does not depend on it; the context is the caller's affair.
     unsafe { raw::cond_resched() };
 }
 
@@ -78,6 +78,6 @@ impl Drop for NoFs {
 ///
 /// Sleeps, unless a fatal signal is pending.
 pub(crate) fn give_way() {
-    // SAFETY: The callers are in process context, outside any lock that forbids sleeping.
+    // SAFETY: Memory does not depend on it; the context is the caller's affair.
     unsafe { raw::sleep_one_tick() };
 }

@@ -15,6 +15,7 @@ mod bookkeeping {
             Retry, //
         },
         place::Place,
+        raw,
         scratch::{
             Scratch,
             Short,
@@ -38,9 +39,9 @@ mod bookkeeping {
 
     const PAGES: usize = 4;
 
-    const FROM_SYSTEM: usize = 1;
-    const FROM_DEVICE: usize = 2;
-    const TO_SYSTEM: usize = 4;
+    const FROM_SYSTEM: usize = raw::hmm_migrate_flags_HMM_MIGRATE_FROM_SYSTEM as usize;
+    const FROM_DEVICE: usize = raw::hmm_migrate_flags_HMM_MIGRATE_FROM_DEVICE as usize;
+    const TO_SYSTEM: usize = raw::hmm_migrate_flags_HMM_MIGRATE_TO_SYSTEM as usize;
 
     fn an_owner() -> *mut c_void {
         static OWNER: u8 = 0;

@@ -94,8 +94,12 @@ impl<'a> VmaRange<'a> {
     }
 
     /// Whether the process may write.
+    ///
+    /// # Context
+    ///
+    /// Under the mmap lock, or it may be different at once.
     pub(super) fn is_writable(&self) -> bool {
-        // SAFETY: By the type invariants the area is valid and locked.
+        // SAFETY: By the type invariants the area is valid.
         unsafe { raw::vma_may_be_written(self.vma) }
     }
 
@@ -114,16 +118,20 @@ impl<'a> VmaRange<'a> {
 
     /// Whether no file is mapped here.
     pub(crate) fn is_anonymous(&self) -> bool {
-        // SAFETY: By the type invariants the area is valid and locked.
+        // SAFETY: By the type invariants the area is valid; its kind never changes.
         unsafe { raw::vma_is_anonymous(self.vma()) }
     }
 
     /// Whether missing pages may be filled: anonymous memory whose faults nobody has reserved, and
     /// which is to have no tags, as memory of a device may have none.
+    ///
+    /// # Context
+    ///
+    /// Under the mmap lock, or it may be different at once.
     pub(crate) fn may_fill_holes(&self) -> bool {
         let vma = self.vma();
 
-        // SAFETY: By the type invariants the area is valid and locked.
+        // SAFETY: By the type invariants the area is valid.
         let tagged = unsafe { raw::vma_has_tags(vma) };
         // SAFETY: As above.
         self.is_anonymous() && !tagged && !unsafe { raw::userfaultfd_missing(vma) }
@@ -131,8 +139,12 @@ impl<'a> VmaRange<'a> {
 
     /// Whether a hole may be filled with a folio as large as what one entry maps: neither the area
     /// nor the process is to have none.
+    ///
+    /// # Context
+    ///
+    /// Under the mmap lock, or it may be different at once.
     pub(crate) fn may_be_huge(&self) -> bool {
-        // SAFETY: By the type invariants the area is valid and locked.
+        // SAFETY: By the type invariants the area is valid.
         !unsafe { raw::vma_thp_disabled(self.vma()) }
     }
 

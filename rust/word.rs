@@ -18,16 +18,16 @@ const ORDER_MASK: u64 = (1 << raw::HMM_MIGRATE_ORDER_BITS) - 1;
 /// The largest errno there is.
 const MAX_ERRNO: usize = bindings::MAX_ERRNO as usize;
 
-pub(crate) const VALID: u64 = 1 << 0;
-pub(crate) const READ: u64 = 1 << 1;
-pub(crate) const WRITE: u64 = 1 << 2;
-pub(crate) const ERROR: u64 = 1 << 3;
-pub(crate) const EMPTY: u64 = 1 << 4;
-pub(crate) const FAULT: u64 = 1 << 5;
-pub(crate) const DEVICE: u64 = 1 << 6;
-pub(crate) const LOCKED: u64 = 1 << 7;
-pub(crate) const MIGRATE: u64 = 1 << 9;
-pub(crate) const UNADDRESSABLE: u64 = 1 << 10;
+pub(crate) const VALID: u64 = raw::HMM_MIGRATE_WORD_VALID as u64;
+pub(crate) const READ: u64 = raw::HMM_MIGRATE_WORD_READ as u64;
+pub(crate) const WRITE: u64 = raw::HMM_MIGRATE_WORD_WRITE as u64;
+pub(crate) const ERROR: u64 = raw::HMM_MIGRATE_WORD_ERROR as u64;
+pub(crate) const EMPTY: u64 = raw::HMM_MIGRATE_WORD_EMPTY as u64;
+pub(crate) const FAULT: u64 = raw::HMM_MIGRATE_WORD_FAULT as u64;
+pub(crate) const DEVICE: u64 = raw::HMM_MIGRATE_WORD_DEVICE as u64;
+pub(crate) const LOCKED: u64 = raw::HMM_MIGRATE_WORD_LOCKED as u64;
+pub(crate) const MIGRATE: u64 = raw::HMM_MIGRATE_WORD_MIGRATE as u64;
+pub(crate) const UNADDRESSABLE: u64 = raw::HMM_MIGRATE_WORD_UNADDRESSABLE as u64;
 
 /// Why a page is still where it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -163,6 +163,7 @@ enum hmm_test_rule {
  *	large as what is offered
  * @hold_every: have somebody take a reference of every n-th source when it is
  *	copied, and keep it until finalize_and_map; 0: none
+ * @scribble: write this over each word of finalize_and_map; 0: write nothing
  */
 struct hmm_test_driver {
 	__u32 rule;
@@ -180,6 +181,7 @@ struct hmm_test_driver {
 	__u64 other;
 	__u32 order_limit;
 	__u32 hold_every;
+	__u64 scribble;
 };
 
 /* Which function of the engine is called. */
@@ -264,11 +266,11 @@ struct hmm_test_evict {
 	struct hmm_test_result result;
 };
 
-/**
- * struct hmm_test_fault - HMM_TEST_FAULT: what a CPU access to the device's
 /* A window that is what hmm_migrate_fault_range() says. */
 #define HMM_TEST_WINDOW_FOLIO	(~0U)
 
+/**
+ * struct hmm_test_fault - HMM_TEST_FAULT: what a CPU access to the device's
  * memory does from now on, until the file is closed
  * @window: bring so many pages around the address; 0 and 1: that page alone;
  *	HMM_TEST_WINDOW_FOLIO: all of its folio
@@ -386,12 +388,6 @@ struct hmm_test_tables {
 	__u64 kernel;
 };
 
-#define HMM_TEST_MOVE	_IOWR('H', 0x40, struct hmm_test_move)
-#define HMM_TEST_EVICT	_IOWR('H', 0x41, struct hmm_test_evict)
-#define HMM_TEST_FAULT	_IOW('H', 0x42, struct hmm_test_fault)
-#define HMM_TEST_BAD	_IOWR('H', 0x43, struct hmm_test_bad)
-#define HMM_TEST_HOLD	_IOW('H', 0x44, struct hmm_test_hold)
-#define HMM_TEST_STATS	_IOR('H', 0x45, struct hmm_test_stats)
 /**
  * struct hmm_test_look - HMM_TEST_LOOK: where hmm_range_fault() finds pages
  * of the caller, faulting none in
@@ -406,8 +402,14 @@ struct hmm_test_look {
 	__u64 pfns;
 };
 
+#define HMM_TEST_MOVE	_IOWR('H', 0x40, struct hmm_test_move)
+#define HMM_TEST_EVICT	_IOWR('H', 0x41, struct hmm_test_evict)
+#define HMM_TEST_FAULT	_IOW('H', 0x42, struct hmm_test_fault)
+#define HMM_TEST_BAD	_IOWR('H', 0x43, struct hmm_test_bad)
+#define HMM_TEST_HOLD	_IOW('H', 0x44, struct hmm_test_hold)
+#define HMM_TEST_STATS	_IOR('H', 0x45, struct hmm_test_stats)
 
 #define HMM_TEST_TABLES	_IOR('H', 0x46, struct hmm_test_tables)
+#define HMM_TEST_LOOK	_IOW('H', 0x47, struct hmm_test_look)
 
 #endif /* HMM_MIGRATE_TEST_UAPI_H */
-#define HMM_TEST_LOOK	_IOW('H', 0x47, struct hmm_test_look)

@@ -136,6 +136,37 @@ TEST_F(smaller, evicted_by_range)
 	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
 }
 
+/*
+ * Between the two rounds the driver writes the number of another page of it.
+ * The mmap lock being taken, pages are only found by their numbers.
+ */
+TEST_F(smaller, evicted_with_scribbles)
+{
+	char *other = pages_map(1);
+	struct hmm_test_evict evict = {
+		.npages = PAGES,
+		.function = HMM_TEST_DEVICE_RANGE,
+		.flags = HMM_TEST_TO_SYSTEM | HMM_TEST_LARGE,
+		.mmap_locked = 1,
+		.driver.order_limit = variant->order + 1,
+	};
+
+	fill(other, 1, 2);
+	ASSERT_EQ(1, own_to_device(self->fd, other, 1));
+	ASSERT_EQ(PAGES, own_to_device(self->fd, self->memory, PAGES));
+	evict.first_pfn = pfn_of(self->memory);
+	evict.driver.scribble = HMM_TEST_WORD_OF(pfn_of(other));
+	ASSERT_EQ(0, own_evict(self->fd, &evict));
+	EXPECT_EQ(PAGES, evict.result.migrated)
+		TH_LOG("%s", own_describe(&evict.result));
+	EXPECT_EQ(2, evict.result.windows);
+	EXPECT_EQ(PAGES, pages_at(self->memory, PAGES, SYSTEM));
+	EXPECT_EQ(PRIVATE, place_of(other));
+	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
+	EXPECT_EQ(-1, wrong(other, 1, 2));
+	pages_unmap(other, 1);
+}
+
 TEST_F(smaller, evicted_by_list)
 {
 	__u64 words[PAGES];

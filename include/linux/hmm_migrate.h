@@ -380,6 +380,7 @@ static inline void hmm_migrate_folio_freed(struct folio *folio)
  * The five functions below have a word for each page of the range in @pfns. Only
  * hmm_migrate_device_pfns() reads it: words with VALID name pages. It may be
  * NULL for a fault and for a range of frame numbers, and @result may always.
+ * Nobody but the callbacks touches the words before the call has returned.
  * After the call each word has MIGRATE alone where the page has moved, ERROR and
  * a reason where it has not, or is 0; no frame number survives the call. Of a
  * large folio that moved, too, each page has MIGRATE. Nothing that the call asks

@@ -45,8 +45,8 @@ impl Batch<'_> {
         }
         self.clear_words(next..self.words.len());
         if self.words.len() == self.place.pages() {
-            // SAFETY: There are as many words as pages. Slots hold the locks of their sources, or
-            // the fault handler does, until they are settled.
+            // SAFETY: There are as many words as pages. Slots that are offered have not been
+            // settled, and hold the locks of their sources, or the fault handler does.
             unsafe { driver.alloc_and_copy(self.place, self.words) };
             self.asked = true;
         }
@@ -276,10 +276,13 @@ impl Batch<'_> {
     }
 
     /// Writes the frame numbers of what is taken up again, which only its slots have by now.
+    ///
+    /// What the driver has left in the words names no page that the caller has named.
     fn name_again(&self) {
         if !matches!(self.place, Place::Device { .. }) {
             return;
         }
+        self.clear_words(0..self.words.len());
         for slot in self.slots.as_slice() {
             let pages = slot.pages();
             let left = self.outcomes.get(pages.start) == Some(&Outcome::Left(Reason::Partial));
