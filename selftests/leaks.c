@@ -109,6 +109,8 @@ static void round_of_everything(struct __test_metadata *_metadata)
 				_exit(3);
 			while (wait(NULL) > 0)
 				;
+			/* What its end had a reference to till now. */
+			mover_back(&mover, memory, PAGES);
 		}
 		mover_open(&mover, OWN_DEVICE);
 		if (mover_away(&mover, memory, PAGES / 2) != PAGES / 2)
