@@ -137,8 +137,9 @@ TEST_F(smaller, evicted_by_range)
 }
 
 /*
- * Between the two rounds the driver writes the number of another page of it.
- * The mmap lock being taken, pages are only found by their numbers.
+ * Between the two rounds the driver writes the number of another page of the
+ * device into each word. The mmap lock being taken, pages are found by their
+ * numbers alone.
  */
 TEST_F(smaller, evicted_with_scribbles)
 {
