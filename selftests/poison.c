@@ -15,24 +15,9 @@
 #define BROKEN	9	/* the page that breaks */
 #define DELAY	(200000 * patience())	/* microseconds */
 
-#define INJECT	"/sys/kernel/debug/hwpoison/"
-
 /* Breaking memory signals it; one that only looks away would be killed. */
 static void survive(int signal)
 {
-}
-
-static int write_pfn(const char *path, __u64 pfn)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%#llx", (unsigned long long)pfn);
-	return file_write(path, text);
-}
-
-static bool is_poisoned(__u64 pfn)
-{
-	return page_flags(pfn) & (1ULL << KPF_HWPOISON);
 }
 
 FIXTURE(poison)
@@ -46,7 +31,7 @@ FIXTURE_SETUP(poison)
 {
 	on_cpu(0);
 	signal(SIGBUS, survive);
-	ASSERT_EQ(0, module_load("hwpoison-inject", ""));
+	ASSERT_EQ(0, breaking_on());
 	self->fd = own_open();
 	ASSERT_GE(self->fd, 0);
 	self->memory = pages_map(PAGES);
@@ -59,9 +44,9 @@ FIXTURE_TEARDOWN(poison)
 {
 	pages_unmap(self->memory, PAGES);
 	EXPECT_EQ(0, own_in_use(self->fd));
-	if (is_poisoned(self->pfn))
-		EXPECT_EQ(0, write_pfn(INJECT "unpoison-pfn", self->pfn));
-	module_unload("hwpoison_inject");
+	if (page_is_broken(self->pfn))
+		EXPECT_EQ(0, page_mend(self->pfn));
+	breaking_off();
 	close(self->fd);
 }
 
@@ -107,7 +92,7 @@ static void *thread_breaks(void *argument)
 {
 	__u64 *pfn = argument;
 
-	return (void *)(long)write_pfn(INJECT "corrupt-pfn", *pfn);
+	return (void *)(long)page_break(*pfn);
 }
 
 static bool comes_to(__u64 pfn, unsigned int flag, bool set)
@@ -153,9 +138,9 @@ static void break_whole(struct __test_metadata *_metadata, int fd, __u64 pfn)
 {
 	vm_settled("nr_mlock");
 	ASSERT_EQ(0, own_hold(fd, pfn, HMM_TEST_HOLD_LRU));
-	EXPECT_GT(0, write_pfn(INJECT "corrupt-pfn", pfn));
+	EXPECT_GT(0, page_break(pfn));
 	ASSERT_EQ(0, own_hold(fd, 0, HMM_TEST_RELEASE_ALL));
-	ASSERT_TRUE(page_flags(pfn) & (1ULL << KPF_HWPOISON));
+	ASSERT_TRUE(page_is_broken(pfn));
 }
 
 /*
@@ -252,8 +237,8 @@ TEST_F(poison, off_its_list)
 	ASSERT_EQ(0, pause_after("isolate"));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, thread_moves, &move));
 	EXPECT_TRUE(comes_to(self->pfn, KPF_LRU, false));
-	write_pfn(INJECT "corrupt-pfn", self->pfn);
-	EXPECT_TRUE(is_poisoned(self->pfn));
+	page_break(self->pfn);
+	EXPECT_TRUE(page_is_broken(self->pfn));
 	ASSERT_EQ(0, pause_after("none"));
 	ASSERT_EQ(0, pthread_join(thread, &ret));
 	EXPECT_EQ(NULL, ret);
@@ -280,8 +265,8 @@ static void break_meanwhile(struct __test_metadata *_metadata, int fd,
 
 	begin_copying(_metadata, fd, &thread, move);
 	/* The kernel says that it can do nothing about such a page. */
-	write_pfn(INJECT "corrupt-pfn", pfn);
-	EXPECT_TRUE(is_poisoned(pfn));
+	page_break(pfn);
+	EXPECT_TRUE(page_is_broken(pfn));
 	EXPECT_EQ(1, own_stats(fd).in_callback);
 	ASSERT_EQ(0, pthread_join(thread, &ret));
 	EXPECT_EQ(NULL, ret);
@@ -313,8 +298,8 @@ static __u64 break_destination(struct __test_metadata *_metadata, int fd,
 		pfn = own_stats(fd).last_given;
 	while (!pfn && own_stats(fd).in_callback);
 	ASSERT_NE(0, pfn);
-	write_pfn(INJECT "corrupt-pfn", pfn);
-	EXPECT_TRUE(is_poisoned(pfn));
+	page_break(pfn);
+	EXPECT_TRUE(page_is_broken(pfn));
 	EXPECT_EQ(pfn, own_stats(fd).last_given);
 	ASSERT_EQ(0, pthread_join(thread, &ret));
 	EXPECT_EQ(NULL, ret);
@@ -406,7 +391,7 @@ TEST_F(poison, on_the_device)
 
 	ASSERT_EQ(PAGES, own_to_device(self->fd, self->memory, PAGES));
 	pfn = pfn_of(self->memory + BROKEN * PAGE);
-	EXPECT_GT(0, write_pfn(INJECT "corrupt-pfn", pfn));
+	EXPECT_GT(0, page_break(pfn));
 	EXPECT_EQ(PAGES, own_to_system(self->fd, self->memory, PAGES));
 	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
 }

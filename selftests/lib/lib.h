@@ -235,6 +235,14 @@ __u64 chance(__u64 below);
 /* patience.c: by how much to multiply what a fast kernel's times are */
 unsigned int patience(void);
 
+/* broken.c: pages that break, and are mended */
+int breaking_on(void);
+void breaking_off(void);
+int page_break(__u64 pfn);
+int page_mend(__u64 pfn);
+bool page_is_broken(__u64 pfn);
+long pages_mend(void);
+
 /* machine.c: parts of the machine that some tests need */
 bool nodes_exist(void);
 bool swap_exists(void);
