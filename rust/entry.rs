@@ -25,6 +25,11 @@ use super::{
         OwnEntry,
         Slot, //
     },
+    value::{
+        pte_dirty,
+        pte_present,
+        pte_uffd, //
+    },
     word::{
         Reason,
         FAULT,
@@ -119,7 +124,7 @@ impl Entries<'_> {
         // SAFETY: By the type invariants the lock of the table is held.
         let pte = unsafe { raw::ptep_get(ptep) };
 
-        if !leaf::pte_present(pte) {
+        if !pte_present(pte) {
             return match leaf::stands_for(pte) {
                 None => Seen::Hole,
                 Some(Leaf::Device(page)) => Seen::Page(pte, page),
@@ -133,7 +138,7 @@ impl Entries<'_> {
             return Seen::Page(pte, page);
         }
         // A dirty zero page is one that KSM counts; a marked one is somebody's to be told of.
-        let is_marked = leaf::pte_uffd(pte) || leaf::pte_dirty(pte);
+        let is_marked = pte_uffd(pte) || pte_dirty(pte);
         if leaf::is_zero_page(pte) && !is_marked {
             return Seen::Hole;
         }
@@ -144,18 +149,18 @@ impl Entries<'_> {
     pub(super) fn maps(&self, index: usize, pfn: usize) -> Option<bool> {
         let pte = self.get(index)?;
         let is_page = leaf::page_pfn(pte) == Some(pfn);
-        is_page.then(|| leaf::pte_present(pte))
+        is_page.then(|| pte_present(pte))
     }
 
     /// Whether the entries after `index` map the pages of a folio after its first, in order, in the
     /// way that `first` maps that.
     fn maps_rest(&self, index: usize, first: pte_t, folio: Folio<'_>) -> bool {
-        let present = leaf::pte_present(first);
+        let present = pte_present(first);
         let pfn = folio.pfn();
 
         (1..folio.pages()).all(|number| {
             self.get(index + number).is_some_and(|pte| {
-                leaf::pte_present(pte) == present && leaf::page_pfn(pte) == Some(pfn + number)
+                pte_present(pte) == present && leaf::page_pfn(pte) == Some(pfn + number)
             })
         })
     }
@@ -209,7 +214,7 @@ impl Entries<'_> {
         }
         // A file keeps more of it than the flag says.
         let is_known = folio.is_anon() && folio.is_dirty();
-        if present && leaf::pte_dirty(old) && !is_known {
+        if present && pte_dirty(old) && !is_known {
             // SAFETY: The caller promises that the folio is locked.
             unsafe { folio.mark_dirty() };
         }
@@ -422,7 +427,7 @@ impl LockedEntry<'_, '_, '_> {
     #[inline(always)]
     fn freeze_page(&mut self, number: usize) -> Result<(pte_t, Frozen), Reason> {
         let index = self.entry.index + number;
-        let present = leaf::pte_present(self.entry.pte);
+        let present = pte_present(self.entry.pte);
         // SAFETY: Entries that are frozen have not given up their references yet.
         let folio = unsafe { Folio::from_raw(self.entry.folio) };
         // SAFETY: The folio is locked until the entry is mapped again, and the table now. The entry

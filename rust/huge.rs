@@ -32,6 +32,14 @@ use super::{
     span::HUGE_ORDER,
     spare_table::SpareTable,
     stats,
+    value::{
+        is_huge_zero_pmd,
+        pmd_leaf,
+        pmd_none,
+        pmd_present,
+        pmd_trans_huge,
+        pmd_uffd, //
+    },
     vma::Window,
     word::{
         Reason,
@@ -121,18 +129,15 @@ impl<'b, 's> LockedPmd<'b, 's> {
                 other => HugeEntry::Other(other.reason()),
             };
         }
-        // SAFETY: A function of the value alone.
-        if !unsafe { raw::pmd_trans_huge(value) } {
+        if !pmd_trans_huge(value) {
             return HugeEntry::Changed;
         }
-        // SAFETY: As above.
-        if !unsafe { raw::is_huge_zero_pmd(value) } {
+        if !is_huge_zero_pmd(value) {
             // SAFETY: The entry maps a page.
             let page = unsafe { raw::pmd_page(value) };
             return self.page_entry(value, page);
         }
-        // SAFETY: A function of the value alone.
-        if unsafe { raw::pmd_uffd(value) } {
+        if pmd_uffd(value) {
             return HugeEntry::Other(Reason::Kind);
         }
         HugeEntry::ZeroPage
@@ -156,10 +161,7 @@ impl<'b, 's> LockedPmd<'b, 's> {
     /// Whether a page table has taken the entry's place.
     pub(super) fn is_table(&self) -> bool {
         let value = self.value();
-        // SAFETY: A function of the value alone.
-        let present = unsafe { raw::pmd_present(value) };
-        // SAFETY: As above.
-        present && !unsafe { raw::pmd_leaf(value) }
+        pmd_present(value) && !pmd_leaf(value)
     }
 
     /// Maps what the slots of `which` are to map, if their migration entry is still there.
@@ -245,8 +247,7 @@ impl<'b, 's> LockedPmd<'b, 's> {
         // SAFETY: As in `remap_slot`.
         let target = unsafe { Folio::from_raw(target.as_nonnull()) };
 
-        // SAFETY: A function of the value alone.
-        if unsafe { raw::pmd_none(value) } {
+        if pmd_none(value) {
             // SAFETY: By the type invariants the lock is held, and the entry is empty; the table
             // is fresh.
             unsafe { raw::pgtable_deposit(range.mm(), self.pmd, spare.into_raw()) };

@@ -4,6 +4,7 @@
 
 use super::{
     raw,
+    value::*,
     word::Reason, //
 };
 use kernel::bindings::{
@@ -13,66 +14,9 @@ use kernel::bindings::{
     softleaf_t, //
 };
 
-/// Makes a function of an entry's value.
-macro_rules! test {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) fn $name(pte: pte_t) -> bool {
-            // SAFETY: A function of the value alone.
-            unsafe { raw::$name(pte) }
-        }
-    };
-}
-
-/// Whether two entries are the same, to the last bit.
-pub(crate) fn is_same(one: pte_t, other: pte_t) -> bool {
-    // SAFETY: A function of the values alone.
-    unsafe { raw::pte_same(one, other) }
-}
-
-test! {
-    /// Whether the entry is empty.
-    pte_none
-}
-test! {
-    /// Whether the entry maps memory.
-    pte_present
-}
-test! {
-    /// Whether a present entry may be written.
-    pte_write
-}
-test! {
-    /// Whether a present entry has been written.
-    pte_dirty
-}
-test! {
-    /// Whether a present entry has been used.
-    pte_young
-}
-test! {
-    /// Whether userfaultfd has marked a present entry.
-    pte_uffd
-}
-test! {
-    /// Whether a present entry has been written since soft-dirty bits were cleared.
-    pte_soft_dirty
-}
-test! {
-    /// As [`pte_soft_dirty`], for an entry that is not present.
-    pte_swp_soft_dirty
-}
-test! {
-    /// As [`pte_uffd`], for an entry that is not present.
-    pte_swp_uffd
-}
-
 /// Whether a present entry maps the zero page.
 pub(crate) fn is_zero_page(pte: pte_t) -> bool {
-    // SAFETY: A function of the value, which is present.
-    let pfn = unsafe { raw::pte_pfn(pte) };
-    // SAFETY: A function of the number alone.
-    unsafe { raw::is_zero_pfn(pfn) }
+    is_zero_pfn(pte_pfn(pte))
 }
 
 /// What an entry that is not empty, and not present, stands for.
@@ -107,29 +51,21 @@ pub(crate) fn stands_for(pte: pte_t) -> Option<Leaf> {
     if pte_none(pte) || pte_present(pte) {
         return None;
     }
-    // SAFETY: A function of the value, which is not present.
-    Some(decode(unsafe { raw::softleaf_from_pte(pte) }))
+    Some(decode(softleaf_from_pte(pte)))
 }
 
 /// As [`stands_for`], for an entry one level up.
 pub(crate) fn stands_for_pmd(pmd: pmd_t) -> Option<Leaf> {
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::pmd_none(pmd) } {
+    if pmd_none(pmd) || pmd_present(pmd) {
         return None;
     }
-    // SAFETY: As above.
-    if unsafe { raw::pmd_present(pmd) } {
-        return None;
-    }
-    // SAFETY: A function of the value, which is not present.
-    Some(decode(unsafe { raw::softleaf_from_pmd(pmd) }))
+    Some(decode(softleaf_from_pmd(pmd)))
 }
 
 /// The frame number of the page that an entry maps, or stands for as one of device memory.
 pub(crate) fn page_pfn(pte: pte_t) -> Option<usize> {
     if pte_present(pte) {
-        // SAFETY: A function of the value, which is present.
-        return Some(unsafe { raw::pte_pfn(pte) });
+        return Some(pte_pfn(pte));
     }
     match stands_for(pte) {
         // SAFETY: The page of a device entry is valid.
@@ -139,22 +75,17 @@ pub(crate) fn page_pfn(pte: pte_t) -> Option<usize> {
 }
 
 fn decode(entry: softleaf_t) -> Leaf {
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::softleaf_is_device_private(entry) } {
+    if softleaf_is_device_private(entry) {
         // SAFETY: A device entry has a page.
         return Leaf::Device(unsafe { raw::softleaf_to_page(entry) });
     }
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::softleaf_is_migration(entry) } {
-        // SAFETY: A migration entry has a frame number.
-        return Leaf::Migration(unsafe { raw::softleaf_to_pfn(entry) });
+    if softleaf_is_migration(entry) {
+        return Leaf::Migration(softleaf_to_pfn(entry));
     }
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::softleaf_is_swap(entry) } {
+    if softleaf_is_swap(entry) {
         return Leaf::Swap;
     }
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::softleaf_is_hwpoison(entry) } {
+    if softleaf_is_hwpoison(entry) {
         return Leaf::Poison;
     }
     Leaf::Other
@@ -162,24 +93,17 @@ fn decode(entry: softleaf_t) -> Leaf {
 
 /// The page frame of a migration entry whose page may be written once it has arrived.
 fn writable_migration(entry: softleaf_t) -> Option<usize> {
-    // SAFETY: A function of the value alone.
-    if !unsafe { raw::softleaf_is_migration_write(entry) } {
-        return None;
-    }
-    // SAFETY: A migration entry has a frame number.
-    Some(unsafe { raw::softleaf_to_pfn(entry) })
+    softleaf_is_migration_write(entry).then(|| softleaf_to_pfn(entry))
 }
 
 /// The page frame that an entry is a writable migration entry for, if it is one.
 pub(super) fn writable_migration_pte(pte: pte_t) -> Option<usize> {
-    // SAFETY: A function of the value alone.
-    writable_migration(unsafe { raw::softleaf_from_pte(pte) })
+    writable_migration(softleaf_from_pte(pte))
 }
 
 /// As [`writable_migration_pte`], for an entry one level up.
 pub(super) fn writable_migration_pmd(pmd: pmd_t) -> Option<usize> {
-    // SAFETY: A function of the value alone.
-    writable_migration(unsafe { raw::softleaf_from_pmd(pmd) })
+    writable_migration(softleaf_from_pmd(pmd))
 }
 
 /// Whether an entry that maps a page, or stands for a device page, may be written through.
@@ -187,21 +111,16 @@ pub(super) fn is_writable(pte: pte_t) -> bool {
     if pte_present(pte) {
         return pte_write(pte);
     }
-    // SAFETY: A function of the value, which is not present.
-    let entry = unsafe { raw::softleaf_from_pte(pte) };
-    // SAFETY: A function of the value alone.
-    unsafe { raw::softleaf_is_device_private_write(entry) }
+    softleaf_is_device_private_write(softleaf_from_pte(pte))
 }
 
 /// Marks an entry that is not present.
 pub(super) fn mark_swapped(mut pte: pte_t, soft_dirty: bool, uffd: bool) -> pte_t {
     if soft_dirty {
-        // SAFETY: A function of the value, which is not present.
-        pte = unsafe { raw::pte_swp_mksoft_dirty(pte) };
+        pte = pte_swp_mksoft_dirty(pte);
     }
     if uffd {
-        // SAFETY: As above.
-        pte = unsafe { raw::pte_swp_mkuffd(pte) };
+        pte = pte_swp_mkuffd(pte);
     }
     pte
 }
@@ -209,12 +128,10 @@ pub(super) fn mark_swapped(mut pte: pte_t, soft_dirty: bool, uffd: bool) -> pte_
 /// Marks an entry one level up that is not present.
 pub(crate) fn mark_swapped_pmd(mut pmd: pmd_t, soft_dirty: bool, uffd: bool) -> pmd_t {
     if soft_dirty {
-        // SAFETY: A function of the value, which is not present.
-        pmd = unsafe { raw::pmd_swp_mksoft_dirty(pmd) };
+        pmd = pmd_swp_mksoft_dirty(pmd);
     }
     if uffd {
-        // SAFETY: As above.
-        pmd = unsafe { raw::pmd_swp_mkuffd(pmd) };
+        pmd = pmd_swp_mkuffd(pmd);
     }
     pmd
 }
@@ -222,13 +139,8 @@ pub(crate) fn mark_swapped_pmd(mut pmd: pmd_t, soft_dirty: bool, uffd: bool) -> 
 /// Whether an entry one level up that maps a folio, or stands for a device's, may be written
 /// through.
 pub(crate) fn is_writable_pmd(pmd: pmd_t) -> bool {
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::pmd_present(pmd) } {
-        // SAFETY: As above.
-        return unsafe { raw::pmd_write(pmd) };
+    if pmd_present(pmd) {
+        return pmd_write(pmd);
     }
-    // SAFETY: A function of the value, which is not present.
-    let entry = unsafe { raw::softleaf_from_pmd(pmd) };
-    // SAFETY: A function of the value alone.
-    unsafe { raw::softleaf_is_device_private_write(entry) }
+    softleaf_is_device_private_write(softleaf_from_pmd(pmd))
 }

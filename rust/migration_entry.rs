@@ -7,8 +7,16 @@
 
 use super::{
     folio::Folio,
-    leaf::*,
-    raw, //
+    leaf::{
+        is_writable,
+        mark_swapped,
+        mark_swapped_pmd,
+        stands_for,
+        stands_for_pmd,
+        Leaf, //
+    },
+    raw,
+    value::*, //
 };
 use kernel::bindings::{
     pmd_t,
@@ -16,12 +24,6 @@ use kernel::bindings::{
     softleaf_t,
     vm_area_struct, //
 };
-
-/// The migration entry that says the same for the next page frame.
-pub(crate) fn next(pte: pte_t) -> pte_t {
-    // SAFETY: Arithmetic on the value, whatever that is.
-    unsafe { raw::pte_next_swp_offset(pte) }
-}
 
 /// What a migration entry says beside its page.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,26 +75,23 @@ impl Frozen {
     #[inline(always)]
     pub(crate) fn entry(self, pfn: usize) -> pte_t {
         let mut entry = if self.is_writable() {
-            // SAFETY: A function of the number alone.
-            unsafe { raw::make_writable_migration_entry(pfn) }
+            make_writable_migration_entry(pfn)
         } else if self.is_exclusive() {
-            // SAFETY: As above.
-            unsafe { raw::make_readable_exclusive_migration_entry(pfn) }
+            make_readable_exclusive_migration_entry(pfn)
         } else {
-            // SAFETY: As above.
-            unsafe { raw::make_readable_migration_entry(pfn) }
+            make_readable_migration_entry(pfn)
         };
         if self.has(Self::YOUNG) {
-            // SAFETY: `entry` is a migration entry.
-            entry = unsafe { raw::make_migration_entry_young(entry) };
+            entry = make_migration_entry_young(entry);
         }
         if self.has(Self::DIRTY) {
-            // SAFETY: `entry` is a migration entry.
-            entry = unsafe { raw::make_migration_entry_dirty(entry) };
+            entry = make_migration_entry_dirty(entry);
         }
-        // SAFETY: A function of the value alone.
-        let pte = unsafe { raw::softleaf_to_pte(entry) };
-        mark_swapped(pte, self.has(Self::SOFT_DIRTY), self.has(Self::UFFD))
+        mark_swapped(
+            softleaf_to_pte(entry),
+            self.has(Self::SOFT_DIRTY),
+            self.has(Self::UFFD),
+        )
     }
 
     /// What an entry says if it is the migration entry for a page frame.
@@ -100,10 +99,8 @@ impl Frozen {
         if stands_for(pte) != Some(Leaf::Migration(pfn)) {
             return None;
         }
-        // SAFETY: A function of the value, which is not present.
-        let entry = unsafe { raw::softleaf_from_pte(pte) };
         Some(Self::of_leaf(
-            entry,
+            softleaf_from_pte(pte),
             pte_swp_soft_dirty(pte),
             pte_swp_uffd(pte),
         ))
@@ -114,29 +111,19 @@ impl Frozen {
         if stands_for_pmd(pmd) != Some(Leaf::Migration(pfn)) {
             return None;
         }
-        // SAFETY: A function of the value, which is not present.
-        let entry = unsafe { raw::softleaf_from_pmd(pmd) };
-        // SAFETY: As above.
-        let soft_dirty = unsafe { raw::pmd_swp_soft_dirty(pmd) };
-        // SAFETY: As above.
-        let uffd = unsafe { raw::pmd_swp_uffd(pmd) };
-        Some(Self::of_leaf(entry, soft_dirty, uffd))
+        Some(Self::of_leaf(
+            softleaf_from_pmd(pmd),
+            pmd_swp_soft_dirty(pmd),
+            pmd_swp_uffd(pmd),
+        ))
     }
 
     fn of_leaf(entry: softleaf_t, soft_dirty: bool, uffd: bool) -> Self {
-        // SAFETY: A function of the value alone.
-        let writable = unsafe { raw::softleaf_is_migration_write(entry) };
-        // SAFETY: As above.
-        let shared = unsafe { raw::softleaf_is_migration_read(entry) };
-        // SAFETY: As above.
-        let young = unsafe { raw::softleaf_is_migration_young(entry) };
-        // SAFETY: As above.
-        let dirty = unsafe { raw::softleaf_is_migration_dirty(entry) };
         Self::NOTHING
-            .with(Self::WRITABLE, writable)
-            .with(Self::SHARED, shared)
-            .with(Self::YOUNG, young)
-            .with(Self::DIRTY, dirty)
+            .with(Self::WRITABLE, softleaf_is_migration_write(entry))
+            .with(Self::SHARED, softleaf_is_migration_read(entry))
+            .with(Self::YOUNG, softleaf_is_migration_young(entry))
+            .with(Self::DIRTY, softleaf_is_migration_dirty(entry))
             .with(Self::SOFT_DIRTY, soft_dirty)
             .with(Self::UFFD, uffd)
     }
@@ -156,11 +143,9 @@ impl Frozen {
 /// The entry for a page of device memory that the CPU cannot address.
 fn device_private(pfn: usize, writable: bool) -> softleaf_t {
     if writable {
-        // SAFETY: A function of the number alone.
-        unsafe { raw::make_writable_device_private_entry(pfn) }
+        make_writable_device_private_entry(pfn)
     } else {
-        // SAFETY: As above.
-        unsafe { raw::make_readable_device_private_entry(pfn) }
+        make_readable_device_private_entry(pfn)
     }
 }
 
@@ -183,39 +168,31 @@ pub(crate) unsafe fn thaw(
 
     if target.is_device_private() {
         let leaf = device_private(target.pfn() + number, frozen.is_writable());
-        // SAFETY: A function of the value alone.
-        let pte = unsafe { raw::softleaf_to_pte(leaf) };
-        return mark_swapped(pte, soft_dirty, uffd);
+        return mark_swapped(softleaf_to_pte(leaf), soft_dirty, uffd);
     }
     // SAFETY: The caller promises a valid area.
     let mut pte = unsafe { raw::mk_pte(target.page(number), vma) };
     if !frozen.has(Frozen::YOUNG) {
-        // SAFETY: A function of the value alone.
-        pte = unsafe { raw::pte_mkold(pte) };
+        pte = pte_mkold(pte);
     }
     if frozen.has(Frozen::DIRTY) {
-        // SAFETY: As above.
-        pte = unsafe { raw::pte_mkdirty(pte) };
+        pte = pte_mkdirty(pte);
     }
     // Making an entry dirty makes it soft-dirty on some machines.
     pte = if soft_dirty {
-        // SAFETY: As above.
-        unsafe { raw::pte_mksoft_dirty(pte) }
+        pte_mksoft_dirty(pte)
     } else {
-        // SAFETY: As above.
-        unsafe { raw::pte_clear_soft_dirty(pte) }
+        pte_clear_soft_dirty(pte)
     };
     if frozen.is_writable() {
         // SAFETY: The caller promises a valid area.
         pte = unsafe { raw::pte_mkwrite(pte, vma) };
     } else if uffd {
-        // SAFETY: A function of the value alone.
-        pte = unsafe { raw::pte_mkuffd(pte) };
+        pte = pte_mkuffd(pte);
     }
     // SAFETY: The caller promises a valid area.
     if uffd && unsafe { raw::userfaultfd_rwp(vma) } {
-        // SAFETY: A function of the value alone.
-        pte = unsafe { raw::pte_mknone_protection(pte) };
+        pte = pte_mknone_protection(pte);
     }
     pte
 }
@@ -234,39 +211,31 @@ pub(crate) unsafe fn thaw_pmd(
 
     if target.is_device_private() {
         let leaf = device_private(target.pfn(), frozen.is_writable());
-        // SAFETY: A function of the value alone.
-        let pmd = unsafe { raw::softleaf_to_pmd(leaf) };
-        return mark_swapped_pmd(pmd, soft_dirty, uffd);
+        return mark_swapped_pmd(softleaf_to_pmd(leaf), soft_dirty, uffd);
     }
     // SAFETY: The caller promises a valid area.
     let mut pmd = unsafe { raw::folio_mk_pmd(target.as_ptr(), vma) };
     if !frozen.has(Frozen::YOUNG) {
-        // SAFETY: A function of the value alone.
-        pmd = unsafe { raw::pmd_mkold(pmd) };
+        pmd = pmd_mkold(pmd);
     }
     if frozen.has(Frozen::DIRTY) {
-        // SAFETY: As above.
-        pmd = unsafe { raw::pmd_mkdirty(pmd) };
+        pmd = pmd_mkdirty(pmd);
     }
     // Making an entry dirty makes it soft-dirty on some machines.
     pmd = if soft_dirty {
-        // SAFETY: As above.
-        unsafe { raw::pmd_mksoft_dirty(pmd) }
+        pmd_mksoft_dirty(pmd)
     } else {
-        // SAFETY: As above.
-        unsafe { raw::pmd_clear_soft_dirty(pmd) }
+        pmd_clear_soft_dirty(pmd)
     };
     if frozen.is_writable() {
         // SAFETY: The caller promises a valid area.
         pmd = unsafe { raw::pmd_mkwrite(pmd, vma) };
     } else if uffd {
-        // SAFETY: A function of the value alone.
-        pmd = unsafe { raw::pmd_mkuffd(pmd) };
+        pmd = pmd_mkuffd(pmd);
     }
     // SAFETY: The caller promises a valid area.
     if uffd && unsafe { raw::userfaultfd_rwp(vma) } {
-        // SAFETY: A function of the value alone.
-        pmd = unsafe { raw::pmd_mknone_protection(pmd) };
+        pmd = pmd_mknone_protection(pmd);
     }
     pmd
 }
@@ -284,16 +253,13 @@ pub(crate) unsafe fn fill(
 ) -> pte_t {
     if target.is_device_private() {
         let leaf = device_private(target.pfn() + number, writable);
-        // SAFETY: A function of the value alone.
-        let pte = unsafe { raw::softleaf_to_pte(leaf) };
         // What the device has written is as new to a tracker as what a CPU would have.
-        return mark_swapped(pte, writable, false);
+        return mark_swapped(softleaf_to_pte(leaf), writable, false);
     }
     // SAFETY: The caller promises a valid area.
     let mut pte = unsafe { raw::mk_pte(target.page(number), vma) };
     if writable {
-        // SAFETY: A function of the value alone.
-        pte = unsafe { raw::pte_mkdirty(pte) };
+        pte = pte_mkdirty(pte);
         // SAFETY: The caller promises a valid area.
         pte = unsafe { raw::pte_mkwrite(pte, vma) };
     }
@@ -312,15 +278,12 @@ pub(crate) unsafe fn fill_pmd(
 ) -> pmd_t {
     if target.is_device_private() {
         let leaf = device_private(target.pfn(), writable);
-        // SAFETY: A function of the value alone.
-        let pmd = unsafe { raw::softleaf_to_pmd(leaf) };
-        return mark_swapped_pmd(pmd, writable, false);
+        return mark_swapped_pmd(softleaf_to_pmd(leaf), writable, false);
     }
     // SAFETY: The caller promises a valid area.
     let mut pmd = unsafe { raw::folio_mk_pmd(target.as_ptr(), vma) };
     if writable {
-        // SAFETY: A function of the value alone.
-        pmd = unsafe { raw::pmd_mkdirty(pmd) };
+        pmd = pmd_mkdirty(pmd);
         // SAFETY: The caller promises a valid area.
         pmd = unsafe { raw::pmd_mkwrite(pmd, vma) };
     }

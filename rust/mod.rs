@@ -42,6 +42,7 @@ pub(crate) mod test_hook;
 #[cfg(CONFIG_HMM_MIGRATE_KUNIT_TEST)]
 mod tests;
 pub(crate) mod trace;
+mod value;
 pub(crate) mod vma;
 pub(crate) mod watch;
 pub(crate) mod word;

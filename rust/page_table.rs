@@ -16,6 +16,11 @@ use super::{
     raw,
     slot::Slot,
     stats,
+    value::{
+        pmd_leaf,
+        pmd_none,
+        pmd_present, //
+    },
     vma::{
         LockedWindow,
         Window, //
@@ -92,14 +97,10 @@ pub(crate) fn look_up<'a>(window: &'a Window<'a>) -> Level<'a> {
     let pmd = unsafe { raw::pmd_offset(pud, addr) };
     // SAFETY: As above; the value is read once.
     let value = unsafe { raw::pmdp_get_lockless(pmd) };
-    // SAFETY: A function of the value alone.
-    if unsafe { raw::pmd_none(value) } {
+    if pmd_none(value) {
         return Level::Hole;
     }
-    // SAFETY: As above.
-    let present = unsafe { raw::pmd_present(value) };
-    // SAFETY: As above.
-    let leaf = !present || unsafe { raw::pmd_leaf(value) };
+    let leaf = !pmd_present(value) || pmd_leaf(value);
     // INVARIANT: Found by walking down to the window.
     let slot = PmdEntry { window, ptr: pmd };
     if leaf {

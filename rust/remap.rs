@@ -6,7 +6,6 @@ use super::{
     batch::Which,
     entry::Seen,
     folio::Folio,
-    leaf,
     migration_entry::{
         self,
         Frozen, //
@@ -18,6 +17,12 @@ use super::{
     raw,
     slot::Slot,
     span::HUGE_ORDER,
+    value::{
+        pte_next_swp_offset,
+        pte_none,
+        pte_pfn,
+        pte_same, //
+    },
     word::Reason, //
 };
 
@@ -166,9 +171,8 @@ impl Entries<'_> {
             return false;
         };
         (first + 1..first + count).all(|index| {
-            expected = migration_entry::next(expected);
-            self.get(index)
-                .is_some_and(|pte| leaf::is_same(pte, expected))
+            expected = pte_next_swp_offset(expected);
+            self.get(index).is_some_and(|pte| pte_same(pte, expected))
         })
     }
 
@@ -234,9 +238,8 @@ impl Entries<'_> {
         let range = self.window().range();
         // SAFETY: By the type invariants the lock of the table is held.
         let pte = unsafe { raw::ptep_get(ptep) };
-        // SAFETY: A function of the value. A hole that is not empty is the zero page, so that it
-        // is present.
-        let pfn = unsafe { raw::pte_pfn(pte) };
+        // A hole that is not empty is the zero page.
+        let pfn = pte_pfn(pte);
         // SAFETY: The area is valid.
         unsafe { raw::flush_cache_page(range.vma(), addr, pfn) };
         // SAFETY: By the type invariants the lock of the table is held.
@@ -246,7 +249,7 @@ impl Entries<'_> {
     }
 
     fn is_empty(&self, index: usize) -> bool {
-        self.get(index).is_some_and(leaf::pte_none)
+        self.get(index).is_some_and(pte_none)
     }
 
     /// Maps the page of a slot where there was a hole; false where something is there now, or the

@@ -11,11 +11,11 @@ use super::{
         LockedFolio,
         Puts, //
     },
-    leaf,
     lru::Lists,
     migration_entry::Frozen,
     raw, rmap,
     span::WINDOW,
+    value::pte_same,
     word::{
         PfnWord,
         Reason,
@@ -174,7 +174,7 @@ impl Slot {
 
     /// What its migration entry says, if that is still the same.
     pub(super) fn frozen(&self, now: pte_t) -> Option<Frozen> {
-        leaf::is_same(now, self.entry).then_some(self.frozen)
+        pte_same(now, self.entry).then_some(self.frozen)
     }
 
     /// A place for a destination that only waits to be given back.
