@@ -191,9 +191,10 @@ struct hmm_migrate_result {
  * not on the LRU, and charged to nobody (no __GFP_ACCOUNT); device memory is
  * that of @owner. To leave it, clear MIGRATE (for a hole, leave EMPTY), or say
  * why with hmm_migrate_pfn_error(). What can be seen to be no such page is
- * refused, and the log says why. One that is not locked, is in use, or has a
- * word that was not offered stays the driver's: nobody else drops the reference
- * or clears the lock that it may have.
+ * refused, and the log says why, if not too often. One whose word is not VALID
+ * or was not offered, or that is free, not locked, in use or given twice stays
+ * the driver's: nobody else drops the reference or clears the lock that it may
+ * have.
  *
  * With HMM_MIGRATE_LARGE a folio of order n is offered by one word, which has
  * the order; the words of its other pages are 0. So is a hole as large as
