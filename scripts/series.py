@@ -68,7 +68,8 @@ def only_objects_there(text, folder):
             kept.append(line)
         elif there:
             kept.append(match[1] + match[2] + (" \\\n\t" if "\n" in match[3].strip() else " ").join(there) + "\n")
-    return "".join(kept)
+    # Where lines are left out there is one empty line, and none at the end.
+    return re.sub(r"\n{3,}", "\n\n", "".join(kept)).rstrip("\n") + "\n"
 
 
 def has_source(folder, word, text):
