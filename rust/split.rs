@@ -78,18 +78,25 @@ fn is_to_be_split(call: &Call, folio: Folio<'_>, whole: bool) -> bool {
 fn split_window(batch: &mut Batch<'_>, window: &LockedWindow<'_>) {
     let call = batch.call();
     let mut index = 0;
+    let mut is_split = false;
 
     while index < window.pages() {
         match look_up(window) {
             Level::Hole => return,
+            // Whoever puts a huge page there again and again is not to keep us busy.
+            Level::Leaf(_) if is_split => return,
             Level::Leaf(pmd) => match LockedPmd::lock(batch, pmd).map(find_huge) {
                 None | Some(Found::Changed) => {}
                 Some(Found::Other) => return,
-                Some(Found::ZeroPage) => large::split_zero_page(window, pmd),
+                Some(Found::ZeroPage) => {
+                    large::split_zero_page(window, pmd);
+                    is_split = true;
+                }
                 Some(Found::Folio(large)) => {
                     if !split_one(call, large) {
                         return;
                     }
+                    is_split = true;
                 }
             },
             Level::Table(pmd) => {
