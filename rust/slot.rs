@@ -519,16 +519,23 @@ impl Slot {
             }
             // SAFETY: By the type invariants the lock is ours; all of it is cleared below.
             unsafe { src.unlock() };
-            // SAFETY: The same for the reference.
-            unsafe { puts.put(src) };
+            if self.state == State::Migrated {
+                // SAFETY: The same for the reference; what it was is elsewhere.
+                unsafe { discard(src, puts) };
+            } else {
+                // SAFETY: The same for the reference.
+                unsafe { puts.put(src) };
+            }
         }
         if let Some(dst) = self.dst() {
             // SAFETY: By the type invariants the lock is ours; all of it is cleared below.
             unsafe { dst.unlock() };
-            // What is broken, and would be used again, is never freed.
-            if self.has_moved() || !dst.is_broken_for_good() {
+            if self.has_moved() {
                 // SAFETY: The same for the reference.
                 unsafe { puts.put(dst) };
+            } else {
+                // SAFETY: The same for the reference; nothing is there.
+                unsafe { discard(dst, puts) };
             }
         }
         if let Some(anon_vma) = NonNull::new(self.anon_vma) {
@@ -540,5 +547,22 @@ impl Slot {
         self.anon_vma = core::ptr::null_mut();
         self.release(held::SOURCE | held::DESTINATION | held::CHARGED);
         self.state = State::Settled;
+    }
+}
+
+/// Gives back the reference to a folio that nobody uses: whoever had it last frees it.
+///
+/// One that is broken, and would be used again, is never freed, and charged to nobody.
+///
+/// # Safety
+///
+/// The reference is given away. The folio is unlocked, mapped nowhere, and on no list.
+unsafe fn discard(folio: Folio<'_>, puts: &mut Puts<'_>) {
+    if folio.is_broken_for_good() {
+        // SAFETY: A `Folio` is alive; by the caller's promise nobody uses it.
+        unsafe { raw::mem_cgroup_uncharge(folio.as_ptr()) };
+    } else {
+        // SAFETY: The caller's promise.
+        unsafe { puts.put(folio) };
     }
 }

@@ -141,6 +141,7 @@ enum hmm_test_rule {
 	HMM_TEST_RULE_GARBAGE,		/* every bit but ERROR is set */
 	HMM_TEST_RULE_UNOFFERED,	/* a good page in a word that was not offered */
 	HMM_TEST_RULE_BROKEN,		/* none: a page of a large folio has broken */
+	HMM_TEST_RULE_SOURCE_BROKEN,	/* none: so has one of a large source that moved */
 	HMM_TEST_NR_RULES
 };
 

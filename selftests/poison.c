@@ -347,6 +347,28 @@ TEST_F(poison, huge_destination)
 	pages_unmap(memory, TABLE);
 }
 
+/* Its contents are elsewhere when it breaks, and it is not freed either. */
+TEST_F(poison, huge_source)
+{
+	struct hmm_test_move move;
+	char *memory;
+
+	if (!huge_pages_exist())
+		SKIP(return, NO_HUGE_PAGES);
+	memory = huge_pages_map(1, 1);
+	ASSERT_NE(NULL, memory);
+	move = own_request(memory, TABLE, HMM_TEST_TO_DEVICE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
+	move.driver.rule = HMM_TEST_RULE_SOURCE_BROKEN;
+	ASSERT_EQ(0, own_call(self->fd, &move));
+	EXPECT_EQ(1, move.result.broken);
+	EXPECT_EQ(TABLE, move.result.migrated)
+		TH_LOG("%s", own_describe(&move.result));
+	EXPECT_EQ(0, move.result.contract);
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	pages_unmap(memory, TABLE);
+}
+
 /* A page for a hole that breaks leaves a hole. */
 TEST_F(poison, filling_meanwhile)
 {

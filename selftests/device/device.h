@@ -16,10 +16,12 @@
 #define MAX_ODD		64
 #define MAX_PAGES	262144UL
 
-/* A destination that breaks a rule, and that somebody must get rid of. */
+/* A page that somebody must get rid of: a destination, or a source that breaks. */
 struct odd {
 	struct page *page;
-	enum { ODD_OURS, ODD_HELD, ODD_GENERIC, ODD_BROKEN } kind;
+	enum {
+		ODD_OURS, ODD_HELD, ODD_GENERIC, ODD_BROKEN, ODD_SOURCE,
+	} kind;
 };
 
 /* One call of the engine, from the request to its result. */
@@ -105,6 +107,7 @@ void contract_fault(struct call *call, const struct hmm_migrate_result *result);
 int rules_prepare(struct call *call);
 bool rules_break(struct call *call, hmm_pfn_t offered, unsigned long i,
 		 hmm_pfn_t *word);
+void rules_finalize(struct call *call);
 void rules_settle(struct call *call);
 
 /* arguments.c: wrong arguments */

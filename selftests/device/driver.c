@@ -209,6 +209,7 @@ static void finalize_and_map(struct vm_area_struct *vma, unsigned long start,
 	call->result.last_end = end;
 	take_time(call->driver.delay_finalize_us);
 	put_used_sources(call);
+	rules_finalize(call);
 	if (call->driver.scribble)
 		memset64((u64 *)pfns, call->driver.scribble,
 			 (end - start) >> PAGE_SHIFT);

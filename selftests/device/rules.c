@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Destinations that break a rule of struct hmm_migrate_ops, on request.
+ * Destinations that break a rule of struct hmm_migrate_ops, on request, and
+ * memory that breaks.
  *
  * Nothing may be lost even where the engine is wrong: a page that somebody
  * could come to see has the right contents, and afterwards the driver frees
@@ -168,6 +169,14 @@ static hmm_pfn_t broken(struct call *call, hmm_pfn_t offered)
 	return hmm_migrate_pfn_large(page_to_pfn(page), order);
 }
 
+/* What the driver gives is right. The source breaks when it has moved. */
+static hmm_pfn_t broken_later(struct call *call, hmm_pfn_t offered)
+{
+	if (offered & HMM_MIGRATE_PFN_VALID && hmm_migrate_pfn_order(offered))
+		remember(call, hmm_migrate_pfn_to_page(offered), ODD_SOURCE);
+	return 0;
+}
+
 static hmm_pfn_t bad_word(struct call *call, hmm_pfn_t offered, unsigned long i)
 {
 	struct page *page;
@@ -212,6 +221,8 @@ static hmm_pfn_t bad_word(struct call *call, hmm_pfn_t offered, unsigned long i)
 		return ~HMM_MIGRATE_PFN_ERROR;
 	case HMM_TEST_RULE_BROKEN:
 		return broken(call, offered);
+	case HMM_TEST_RULE_SOURCE_BROKEN:
+		return broken_later(call, offered);
 	default:
 		return 0;
 	}
@@ -241,6 +252,20 @@ bool rules_break(struct call *call, hmm_pfn_t offered, unsigned long i,
 	call->result.given++;
 	*word = bad;
 	return true;
+}
+
+/* What has moved is not in use any more when the driver is told so. */
+void rules_finalize(struct call *call)
+{
+	unsigned int i;
+
+	for (i = 0; i < call->nr_odd; i++) {
+		if (call->odd[i].kind != ODD_SOURCE)
+			continue;
+		SetPageHWPoison(call->odd[i].page + 1);
+		call->odd[i].kind = ODD_BROKEN;
+		call->result.broken++;
+	}
 }
 
 /*
@@ -287,6 +312,8 @@ void rules_settle(struct call *call)
 			break;
 		case ODD_BROKEN:
 			settle_broken(call, page);
+			break;
+		case ODD_SOURCE:
 			break;
 		}
 	}
