@@ -55,35 +55,64 @@ static bool stays(__u64 pfn, bool (*is_so)(__u64 flags))
 	return false;
 }
 
-TEST(flags)
+struct pages {
+	long seen, locked, nobodys, unevictable;
+};
+
+static void look_at(struct __test_metadata *_metadata, int fd, __u64 pfn,
+		    __u64 end, struct pages *pages)
 {
 	static __u64 flags[CHUNK];
-	long locked = 0, nobodys = 0, unevictable = 0, lost;
-	__u64 pfn = 0;
+	size_t most, i;
 	ssize_t got;
-	int fd, i;
+
+	while (pfn < end) {
+		most = end - pfn < CHUNK ? end - pfn : CHUNK;
+		got = pread(fd, flags, most * sizeof(*flags),
+			    pfn * sizeof(*flags));
+		ASSERT_LT(0, got);
+		for (i = 0; i < got / sizeof(*flags); i++, pfn++) {
+			pages->seen++;
+			pages->unevictable +=
+				!!(flags[i] & 1ULL << KPF_UNEVICTABLE);
+			if (is_locked(flags[i]) && stays(pfn, is_locked)) {
+				TH_LOG("page %#llx is locked", pfn);
+				pages->locked++;
+			}
+			if (is_nobodys(flags[i]) && stays(pfn, is_nobodys)) {
+				TH_LOG("page %#llx is nobody's", pfn);
+				pages->nobodys++;
+			}
+		}
+	}
+}
+
+/* Of a device's pages the kernel tells nothing there. */
+TEST(flags)
+{
+	unsigned long long start, end;
+	struct pages pages = {};
+	char line[256];
+	FILE *regions;
+	long lost;
+	int fd;
 
 	vm_settled("nr_mlock");
 	fd = open("/proc/kpageflags", O_RDONLY);
 	ASSERT_GE(fd, 0);
-	while ((got = read(fd, flags, sizeof(flags))) > 0) {
-		for (i = 0; i < got / sizeof(*flags); i++, pfn++) {
-			unevictable += !!(flags[i] & 1ULL << KPF_UNEVICTABLE);
-			if (is_locked(flags[i]) && stays(pfn, is_locked)) {
-				TH_LOG("page %#llx is locked", pfn);
-				locked++;
-			}
-			if (is_nobodys(flags[i]) && stays(pfn, is_nobodys)) {
-				TH_LOG("page %#llx is nobody's", pfn);
-				nobodys++;
-			}
-		}
-	}
-	EXPECT_LT(0, pfn);
-	EXPECT_EQ(0, locked);
+	regions = fopen("/proc/iomem", "r");
+	ASSERT_NE(NULL, regions);
+	while (fgets(line, sizeof(line), regions))
+		if (strstr(line, " : System RAM\n") &&
+		    sscanf(line, "%llx-%llx", &start, &end) == 2)
+			look_at(_metadata, fd, start / PAGE, (end + 1) / PAGE,
+				&pages);
+	fclose(regions);
+	EXPECT_LE(vm_count("nr_free_pages"), pages.seen);
+	EXPECT_EQ(0, pages.locked);
 	if (count_lost(&lost))
-		EXPECT_GE(lost, nobodys);
-	EXPECT_EQ(vm_count("nr_unevictable"), unevictable);
+		EXPECT_GE(lost, pages.nobodys);
+	EXPECT_EQ(vm_count("nr_unevictable"), pages.unevictable);
 	close(fd);
 }
 
