@@ -35,13 +35,13 @@ macro_rules! tracepoints {
         $(#[$doc])*
         #[inline(always)]
         pub(crate) fn $name($($arg: $type),*) {
+            #[cfg(CONFIG_TRACEPOINTS)]
             if $is_on() {
                 // SAFETY: The tracepoint takes numbers, and may be called anywhere.
-                #[cfg(CONFIG_TRACEPOINTS)]
-                unsafe {
-                    raw::$call($($arg),*)
-                };
+                unsafe { raw::$call($($arg),*) };
             }
+            #[cfg(not(CONFIG_TRACEPOINTS))]
+            let _ = ($($arg),*);
         }
     )*};
 }
