@@ -557,6 +557,7 @@ impl Slot {
 /// # Safety
 ///
 /// The reference is given away. The folio is unlocked, mapped nowhere, and on no list.
+#[inline(always)]
 unsafe fn discard(folio: Folio<'_>, puts: &mut Puts<'_>) {
     if folio.is_broken_for_good() {
         // SAFETY: A `Folio` is alive; by the caller's promise nobody uses it.
