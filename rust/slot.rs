@@ -550,9 +550,8 @@ impl Slot {
     }
 }
 
-/// Gives back the reference to a folio that nobody uses: whoever had it last frees it.
-///
-/// One that is broken, and would be used again, is never freed, and charged to nobody.
+/// Gives back the reference to a folio that is of no use any more. One that is broken, and would be
+/// used again, is never freed, and charged to nobody.
 ///
 /// # Safety
 ///
@@ -560,7 +559,7 @@ impl Slot {
 #[inline(always)]
 unsafe fn discard(folio: Folio<'_>, puts: &mut Puts<'_>) {
     if folio.is_broken_for_good() {
-        // SAFETY: A `Folio` is alive; by the caller's promise nobody uses it.
+        // SAFETY: A `Folio` is alive; by the caller's promise it is mapped nowhere, and on no list.
         unsafe { raw::mem_cgroup_uncharge(folio.as_ptr()) };
     } else {
         // SAFETY: The caller's promise.

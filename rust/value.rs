@@ -2,9 +2,10 @@
 
 //! What is computed from an entry of a page table, or from a page frame number, alone.
 //!
-//! The kernel's functions by the kernel's names. They look at the bits that they are given, and at
-//! no memory that those bits speak of: what is asked of the wrong kind of entry has an answer
-//! without a meaning, and at most a warning.
+//! The kernel's functions by the kernel's names. They look at the bits that they are given, some of
+//! them also at what the kernel has found out at boot or keeps in a variable, as the zero pages'
+//! numbers, and at no memory that the bits speak of: what is asked of the wrong kind of entry has
+//! an answer without a meaning, and at most a warning.
 
 use super::raw;
 use kernel::bindings::{
@@ -19,7 +20,7 @@ macro_rules! functions {
         $(
             #[inline(always)]
             pub(super) fn $name($($argument: $type),+) -> $result {
-                // SAFETY: A function of its arguments' bits alone, whatever they are.
+                // SAFETY: It follows none of its arguments' bits to memory, whatever they are.
                 unsafe { raw::$name($($argument),+) }
             }
         )+

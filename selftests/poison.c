@@ -320,6 +320,22 @@ TEST_F(poison, destination_meanwhile)
 	EXPECT_EQ(-1, wrong(self->memory, PAGES, 1));
 }
 
+/* Moves a huge page by a driver that has one of two folios break. */
+static struct hmm_test_move
+move_broken(struct __test_metadata *_metadata, int fd, char *memory,
+	    enum hmm_test_to to, unsigned int flags, enum hmm_test_rule rule)
+{
+	struct hmm_test_move move;
+
+	move = own_request(memory, TABLE, to, flags | HMM_TEST_LARGE);
+	move.driver.rule = rule;
+	EXPECT_EQ(0, own_call(fd, &move));
+	EXPECT_EQ(1, move.result.broken);
+	EXPECT_EQ(0, move.result.contract);
+	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
+	return move;
+}
+
 /*
  * The same of a huge page. It is not freed: else whoever had its memory next
  * would find the broken page.
@@ -333,17 +349,12 @@ TEST_F(poison, huge_destination)
 		SKIP(return, NO_HUGE_PAGES);
 	memory = huge_pages_map(1, 1);
 	ASSERT_NE(NULL, memory);
-	move = own_request(memory, TABLE, HMM_TEST_TO_NODE,
-			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM |
-			   HMM_TEST_LARGE);
-	move.driver.rule = HMM_TEST_RULE_BROKEN;
-	ASSERT_EQ(0, own_call(self->fd, &move));
-	EXPECT_EQ(1, move.result.broken);
+	move = move_broken(_metadata, self->fd, memory, HMM_TEST_TO_NODE,
+			   HMM_TEST_FROM_SYSTEM | HMM_TEST_TO_SYSTEM,
+			   HMM_TEST_RULE_BROKEN);
 	EXPECT_EQ(TABLE, move.result.left[HMM_TEST_POISONED])
 		TH_LOG("%s", own_describe(&move.result));
-	EXPECT_EQ(0, move.result.contract);
 	EXPECT_EQ(2048, huge_pages_kb(memory));
-	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
 	pages_unmap(memory, TABLE);
 }
 
@@ -357,15 +368,10 @@ TEST_F(poison, huge_source)
 		SKIP(return, NO_HUGE_PAGES);
 	memory = huge_pages_map(1, 1);
 	ASSERT_NE(NULL, memory);
-	move = own_request(memory, TABLE, HMM_TEST_TO_DEVICE,
-			   HMM_TEST_FROM_SYSTEM | HMM_TEST_LARGE);
-	move.driver.rule = HMM_TEST_RULE_SOURCE_BROKEN;
-	ASSERT_EQ(0, own_call(self->fd, &move));
-	EXPECT_EQ(1, move.result.broken);
+	move = move_broken(_metadata, self->fd, memory, HMM_TEST_TO_DEVICE,
+			   HMM_TEST_FROM_SYSTEM, HMM_TEST_RULE_SOURCE_BROKEN);
 	EXPECT_EQ(TABLE, move.result.migrated)
 		TH_LOG("%s", own_describe(&move.result));
-	EXPECT_EQ(0, move.result.contract);
-	EXPECT_EQ(-1, wrong(memory, TABLE, 1));
 	pages_unmap(memory, TABLE);
 }
 
